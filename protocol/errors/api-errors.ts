@@ -124,7 +124,8 @@ export const API_ERRORS = {
   PINS_FULL: {
     http: 409,
     retryable: false,
-    message: 'That would be more than the 2500 entries that can be pinned. Turn pinning off, or have the server offer less.',
+    message:
+      'That would be more than can be pinned: 2500 entries of one server, 1.5 MB of all of a share. Turn pinning off, or have the server offer less.',
   },
   LISTING_TOO_LARGE: {
     http: 409,

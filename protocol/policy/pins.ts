@@ -5,8 +5,11 @@ import { isObject } from '../json/json-object.ts'
 export const PIN_KINDS = ['instructions', 'serverInfo', 'tools', 'prompts', 'resourceTemplates', 'ui', 'resources'] as const
 export type PinKind = (typeof PIN_KINDS)[number]
 
-/** Entries of a share that can be pinned: as a JSON text some 120 KiB, which goes to each isolate that serves it. */
+/** Entries of a server that can be pinned: as a JSON text some 120 KiB, which goes to each isolate that serves it. */
 export const MAX_PINS = 2_500
+
+/** Bytes of the pins of all servers of a share: they are in one row, with its policies, which may have 2 MB (Durable Objects, limits). */
+export const MAX_PINS_BYTES = 1_500_000
 
 /** Characters of instructions and serverInfo that are kept to stand in for changed ones; longer ones are left out once they change. */
 export const MAX_PINNED_TEXT_CHARS = 16 * 1024

@@ -1,6 +1,8 @@
 /** Pins of all servers of a share in one text: those of the server without a name as they would be alone, the others' below `servers`, by name. Pure. */
 import { isObject, type JsonObject } from '../json/json-object.ts'
-import { MAX_PINS, NOTHING_PINNED, PIN_KINDS, type PinKind, type Pins, readPins } from './pins.ts'
+import { MAX_PINS, MAX_PINS_BYTES, NOTHING_PINNED, PIN_KINDS, type PinKind, type Pins } from './pins.ts'
+
+const encoder = new TextEncoder()
 
 /** The part of one server, as JSON text. `server`: absent of the one that has no name. */
 export function pinsOf(text: string, server: string | undefined): string {
@@ -14,22 +16,28 @@ export function pinsOf(text: string, server: string | undefined): string {
   return Object.hasOwn(servers, server) ? JSON.stringify(servers[server]) : NOTHING_PINNED
 }
 
-/** All, with other pins of one server. Undefined when that would be more than MAX_PINS together. */
+/** All, with other pins of one server. Undefined when that would be more than MAX_PINS of it, or than MAX_PINS_BYTES together. */
 export function withServerPins(text: string, server: string | undefined, pins: Pins): string | undefined {
-  return roomFor(text, server) < countOf(pins) ? undefined : placed(text, server, pins)
+  if (countOf(pins) > MAX_PINS) return undefined
+  const all = placed(text, server, pins)
+  return bytesOf(all) > MAX_PINS_BYTES ? undefined : all
 }
 
 /** All, with what is pinned when a server is listed for the first time, as much of it as there is room for. The rest of it is held back. */
 export function withFirstPins(text: string, server: string | undefined, first: Pins): string {
-  let room = roomFor(text, server)
+  const none = Object.fromEntries(PIN_KINDS.flatMap((kind) => (first[kind] === undefined ? [] : [[kind, []]])))
+  const texts = withServerPins(text, server, { ...first, ...none }) === undefined ? { texts: {} } : {}
+  // That it has been listed is always kept, or all of it would pass.
+  let bytes = MAX_PINS_BYTES - bytesOf(placed(text, server, { ...first, ...none, ...texts }))
+  let room = MAX_PINS
   const pins: { [Kind in PinKind]?: readonly string[] } = {}
   for (const kind of PIN_KINDS) {
-    const digests = first[kind]?.slice(0, room)
+    const digests = first[kind]?.slice(0, room).filter((digest) => (bytes -= bytesOf(JSON.stringify(digest)) + 1) >= 0)
     if (digests === undefined) continue
     room -= digests.length
     pins[kind] = digests
   }
-  return placed(text, server, { ...first, ...pins })
+  return placed(text, server, { ...first, ...pins, ...texts })
 }
 
 /** All, without those of a server that is none any more. */
@@ -47,14 +55,12 @@ function placed(text: string, server: string | undefined, pins: Pins): string {
   return JSON.stringify({ ...(server === undefined ? pins : own), ...(Object.keys(named).length === 0 ? {} : { servers: named }) })
 }
 
-function roomFor(text: string, server: string | undefined): number {
-  const { servers } = parse(text) ?? {}
-  const names = [undefined, ...Object.keys(isObject(servers) ? servers : {})].filter((name) => name !== server)
-  return names.reduce((room, name) => room - countOf(readPins(pinsOf(text, name))), MAX_PINS)
-}
-
 function countOf(pins: Pins): number {
   return PIN_KINDS.reduce((count, kind) => count + (pins[kind]?.length ?? 0), 0)
+}
+
+function bytesOf(text: string): number {
+  return encoder.encode(text).length
 }
 
 function parse(text: string): JsonObject | undefined {

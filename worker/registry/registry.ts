@@ -186,8 +186,9 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   async pin(id: string, change: PinChange, server?: string): Promise<Changed<ShareRecord> | 'full' | undefined> {
-    const before = this.#shares.living(id)?.trust.pins
-    const pins = before === undefined ? undefined : changedPins(before, change, server)
+    const record = this.#shares.living(id)
+    if (record === undefined || (server !== undefined && !record.servers.includes(server))) return undefined
+    const pins = record.trust.pins && changedPins(record.trust.pins, change, server)
     if (pins === undefined) return undefined
     return pins === false || !this.#hasRoom() ? 'full' : this.changeShare(id, { pins })
   }

@@ -165,10 +165,10 @@ export class AgentMessages {
     this.#handle(link, header, encodeFrame(header, body), body)
   }
 
-  /** What a tunnel has said of a request for a web app. */
-  tunnelled(socket: WebSocket, said: TunnelSaid): void {
+  /** What a tunnel has said of a request for a web app; false where that is none of its own that is open. */
+  tunnelled(socket: WebSocket, said: TunnelSaid): boolean {
     const link = this.#parts.links.of(socket)
-    if (link !== undefined) this.#parts.web.fromTunnel(link, said)
+    return link !== undefined && this.#parts.web.fromTunnel(link, said)
   }
 
   #hello(socket: WebSocket, hello: Hello): void {

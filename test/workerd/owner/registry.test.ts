@@ -251,3 +251,18 @@ test('GET /api/shares gives pages, and refuses a place that it has not given', a
   expect(await get(`?after=0.${id}`)).toEqual({ shares: [] })
   expect(await get('?after=x')).toMatchObject({ code: 'BODY_INVALID' })
 })
+
+test('pin() takes nothing of a server that the share does not have, so that one which comes later finds nothing accepted', async () => {
+  const first = '{"tools":["digest"]}'
+  const told = await inRegistry('pin-no-server', async (registry) => {
+    registry.addShare(DEPLOYER, share('s', 1), undefined, [], { pins: '{}' })
+    const refused = await registry.pin('s', { first }, 'ghost')
+    registry.addServer('s', 'ghost')
+    const before = registry.shareTrust('s')?.pins
+    const taken = await registry.pin('s', { first }, 'ghost')
+    const after = registry.shareTrust('s')?.pins
+    await registry.removeServer('s', 'ghost')
+    return { refused, before, isTaken: typeof taken === 'object', after, late: await registry.pin('s', { first }, 'ghost') }
+  })
+  expect(told).toEqual({ refused: undefined, before: '{}', isTaken: true, after: `{"servers":{"ghost":${first}}}`, late: undefined })
+})

@@ -159,10 +159,11 @@ export class WebExchanges {
     send(exchange.socket, bytes)
   }
 
-  /** What a tunnel has said, as frames of an agent of ours. */
-  fromTunnel(link: AgentLink, said: TunnelSaid): void {
+  /** What a tunnel has said, as frames of an agent of ours; false where that is of no exchange of its own that is open. */
+  fromTunnel(link: AgentLink, said: TunnelSaid): boolean {
     const exchange = this.#byX.get(said.x)
-    if (exchange === undefined || exchange.facts.failure !== undefined) return
+    if (exchange === undefined || !isOn(exchange, link)) return false
+    if (exchange.facts.failure !== undefined) return true
     const tell = (told: TunnelSaid): void => {
       for (const { header, body } of tunnelFrames(told, exchange.facts.status !== undefined, exchange.down))
         this.fromAgent(link, header, encodeFrame(header, body))
@@ -172,6 +173,7 @@ export class WebExchanges {
     if (down - taken > MAX_TUNNEL_DEBT_BYTES)
       tell({ x: said.x, kind: 'failed', code: 'APP_BROKEN', detail: 'its client reads too slowly.' })
     else if (down - (exchange.facts.down ?? 0) > TUNNEL_NOTED_BYTES) this.#note(exchange, { down, taken })
+    return true
   }
 
   /** A Worker's socket has closed: the exchange is over. False when it is no such socket. */

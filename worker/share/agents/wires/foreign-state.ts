@@ -33,8 +33,8 @@ export interface ForeignSurroundings {
   readonly handshakes: HandshakeRows
   /** Takes a frame as an agent of ours would have sent it. */
   readonly spoken: (socket: WebSocket, header: ChannelAgentFrame, body: Uint8Array) => void
-  /** Takes what a tunnel has said of a request for a web app. */
-  readonly tunnelled: (socket: WebSocket, said: TunnelSaid) => void
+  /** Takes what a tunnel has said of a request for a web app; false where that is of no exchange that is open. */
+  readonly tunnelled: (socket: WebSocket, said: TunnelSaid) => boolean
   /** Keeps what must outlive sleep. `helloByMs`: by when its server must be ready, in milliseconds since 1970. */
   readonly note: (socket: WebSocket, state: ForeignState, helloByMs?: number) => void
 }

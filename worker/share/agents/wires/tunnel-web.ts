@@ -16,11 +16,14 @@ interface Upload {
 interface Surroundings {
   readonly tunnel: string
   readonly send: (text: string) => void
-  readonly say: (said: TunnelSaid) => void
+  /** False of an exchange that is none, or is over. */
+  readonly say: (said: TunnelSaid) => boolean
 }
 
 /** Ids of requests that are exchanges: those of calls are keys. */
 const PREFIX = 'web-'
+/** Such an id, with the exchange as the relay names it. */
+const EXCHANGE_ID = /^web-([0-9a-f]{32})$/
 const NO_TEXT = 'the tunnel carries text in UTF-8 only.'
 const TOO_LONG = 'the tunnel carries 1 MiB at most.'
 
@@ -30,7 +33,7 @@ export function tunnelWebId(x: string): string {
 
 /** The exchange that a request's id names; undefined for any other request. */
 export function exchangeNamed(requestId: unknown): string | undefined {
-  return typeof requestId === 'string' && requestId.startsWith(PREFIX) ? requestId.slice(PREFIX.length) : undefined
+  return typeof requestId === 'string' ? EXCHANGE_ID.exec(requestId)?.[1] : undefined
 }
 
 /** What becomes of a text that is longer than is read: the request that it answers fails, if it is one for a web app. What stands in strings has its quotation marks escaped. */
@@ -43,7 +46,7 @@ export function overlong(text: string, isTunnel: boolean): Heard {
 export class TunnelWeb {
   readonly #surroundings: Surroundings
   readonly #uploads = new Map<string, Upload>()
-  /** Those that have been answered whole: there is nothing to be cancelled. */
+  /** Those that have been answered whole, until the Share is done with them: there is nothing to be cancelled. */
   readonly #answered = new Set<string>()
 
   constructor(surroundings: Surroundings) {
@@ -77,8 +80,8 @@ export class TunnelWeb {
 
   /** Takes what the tunnel has said of an exchange. */
   heard(said: TunnelSaid): void {
-    if (said.kind !== 'piece') this.#answered.add(said.x)
-    this.#surroundings.say(said)
+    // Whatever else the tunnel names is not kept: it may name any number.
+    if (this.#surroundings.say(said) && said.kind !== 'piece') this.#answered.add(said.x)
   }
 
   #begin(open: WebOpen): void {
