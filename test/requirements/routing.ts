@@ -11,6 +11,9 @@ export const ROUTING = [
         'A call of a tool that only reads goes to all agents that were started so, by each door and in each era.',
       ),
       'promise.spread.only-reads': promised('A call of any other tool, or where one agent alone was started so, goes to one agent.'),
+      'promise.spread.judged': promised(
+        'Of a client that a policy or pins bind, no agent runs what its own server has not listed as a tool that only reads and that the client may call.',
+      ),
       'promise.spread.as-sent': promised(
         "Its answer has what each agent says behind the agent's name, byte for byte, and structured content in a form that its client can check.",
       ),

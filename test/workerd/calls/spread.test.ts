@@ -262,3 +262,97 @@ test.each([
   await factsOf(share)
   expect(b.waiting).toEqual([])
 })
+
+const OTHER_TOOLS = '{"tools":[{"name":"status","inputSchema":{"type":"object"},"annotations":{"destructiveHint":true}}]}'
+
+/** The same share for a client that may only read. */
+async function readerOf(share: TestShare): Promise<TestShare> {
+  const made = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy: { access: 'read' } })
+  const { token } = await made.json<{ token: string }>()
+  return { ...share, clientToken: token }
+}
+
+describe('a call of a client that may only read', () => {
+  test.each([
+    ['runs on another agent once that has listed it as a tool that only reads', TOOLS, [line('b'), line('from b')]],
+    [
+      'never runs on another agent that lists it as one that does more',
+      OTHER_TOOLS,
+      [line(expect.stringMatching(/^b: NOT_OFFERED\./) as string)],
+    ],
+    ['never runs on another agent that does not list it', '{"tools":[]}', [line(expect.stringMatching(/^b: NOT_OFFERED\./) as string)]],
+  ])('%s', async (_what, tools, told) => {
+    verifies('promise.spread.judged')
+    const { share, a, b } = await scene()
+    const client = new TestClient(await readerOf(share))
+    await initialize(a, client)
+    for (const id of [7, 8]) {
+      const response = client.post(callOf(id))
+      const own = id === 7 ? await listing(a) : (await a.expect('call')).header
+      if (id === 7) {
+        const list = await takeOver(b)
+        expect(list.method).toBe('tools/list')
+        b.answer(list, '1', tools)
+      }
+      if (told.length > 1) {
+        const beside = await b.expect('call')
+        expect(beside.header.method).toBe('tools/call')
+        b.answer(beside.header, bodyText(beside).slice(...beside.header.id), said('from b'))
+      }
+      a.answer(own, String(id), said('from a'))
+      expect(await (await response).json()).toMatchObject({ id, result: { content: [line('a'), line('from a'), ...told] } })
+    }
+    expect(b.waiting).toEqual([])
+  })
+
+  test('is judged anew where another agent says that its tools have changed', async () => {
+    verifies('promise.spread.judged')
+    const { share, a, b } = await scene()
+    const client = new TestClient(await readerOf(share))
+    await initialize(a, client)
+    const first = client.post(callOf(7))
+    const own = await listing(a)
+    const list = await takeOver(b)
+    b.answer(list, '1', TOOLS)
+    const beside = await b.expect('call')
+    b.answer(beside.header, bodyText(beside).slice(...beside.header.id), said('from b'))
+    a.answer(own, '7', said('from a'))
+    await first
+    b.notify(list.ch, '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}', {})
+    await factsOf(share)
+    const second = client.post(callOf(8))
+    const again = await b.expect('call')
+    expect(again.header.method).toBe('tools/list')
+    b.answer(again.header, bodyText(again).slice(...again.header.id), OTHER_TOOLS)
+    a.answer((await a.expect('call')).header, '8', said('from a'))
+    const text = await (await second).text()
+    expect(text).toContain('b: NOT_OFFERED.')
+    expect(b.waiting).toEqual([])
+  })
+
+  test.each(['modern', 'legacy'] as const)('is judged on each agent without sessions, on servers of the %s era', async (era) => {
+    verifies('promise.spread.judged')
+    const { share, a, b } = await scene({ era })
+    const response = postModern(await readerOf(share), 'tools/call', { name: 'status', arguments: {} })
+    const more = era === 'modern' ? ',"resultType":"complete"' : ''
+    for (const [agent, tools] of [
+      [a, TOOLS],
+      [b, OTHER_TOOLS],
+    ] as const) {
+      await agent.expect('open')
+      if (era === 'legacy') {
+        agent.answer((await agent.expect('call')).header, '0', BARE_SERVER)
+        await agent.expect('notify')
+      }
+      const list = await agent.expect('call')
+      expect(list.header.method).toBe('tools/list')
+      agent.answer(list.header, bodyText(list).slice(...list.header.id), tools.replace(/}$/, `${more}}`))
+    }
+    const own = await a.expect('call')
+    a.answer(own.header, bodyText(own).slice(...own.header.id), said('from a', more))
+    const text = await (await response).text()
+    expect(text).toContain('from a')
+    expect(text).toContain('b: NOT_OFFERED.')
+    expect(b.waiting).toEqual([])
+  })
+})

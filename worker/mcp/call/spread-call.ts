@@ -5,7 +5,6 @@ import type { Answer } from '../../../protocol/frame.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { randomKey } from '../../call-key.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import type { CallRequest } from '../../contract/share-rpc.ts'
 import { MAX_BATCH_CALLS } from '../../limits.ts'
 import { MAX_SPREAD_ANSWER_BYTES, SPREAD_ANSWER_MS } from '../../routing-limits.ts'
 import { timeout } from '../../within.ts'
@@ -13,7 +12,8 @@ import { Courier } from './courier.ts'
 import type { Item, ItemSource } from './item.ts'
 import { JOINED_ID, joinedAnswer, type Said } from './joined-answer.ts'
 import { PaidBytes } from './paid-bytes.ts'
-import type { SpreadOffer } from './renewal.ts'
+import type { PartCheck } from './part-check.ts'
+import type { Sent, SpreadOffer } from './renewal.ts'
 import { readAnswer, WholeMessage } from './whole-message.ts'
 
 /** To which agents a call goes. */
@@ -44,16 +44,21 @@ export class SpreadCall implements ItemSource {
   #isLingering = false
   #isOver = false
 
-  /** Calls the other agents. */
-  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, plan: Plan) {
+  /** Calls the other agents, each once `check` has found that its own list allows it. */
+  constructor(share: ShareClient, { request, body }: Sent, plan: Plan, check: PartCheck) {
     const { key, isRetry: _, mayBeginTask: __, toolsVersion: ___, ...call } = request
     this.#key = key
     this.#plan = plan
     this.#childEra = 'session' in request === (request.bridge === undefined) ? 'legacy' : 'modern'
     const others: Promise<readonly [agent: string, said: Said]>[] = []
     for (const [at, agent] of plan.agents.entries()) {
-      const part = { ...call, spread: { agent, of: key }, key: randomKey(), delivery: 'single', isRelays: true } as const
-      others.push(this.#ask(agent, others[at - MOST_AT_ONCE], () => new Courier(share.fork(), part, body)))
+      const spread = { agent, of: key }
+      const part = { ...call, spread, key: randomKey(), delivery: 'single', isRelays: true } as const
+      const send = (): Courier => {
+        const own = share.fork()
+        return new Courier(own, { ...part, ...check.named(own) }, body, check.turns(own, spread, { request: part, body }))
+      }
+      others.push(this.#ask(agent, others[at - MOST_AT_ONCE], send))
     }
     this.#others = others
   }

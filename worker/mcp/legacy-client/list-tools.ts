@@ -4,7 +4,7 @@ import { modernRequest } from '../../bridge/legacy-to-modern.ts'
 import type { ListPage, Unlisted } from '../../bridge/tool-pages.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ListMethod } from '../../contract/listings.ts'
-import type { Caller, CallRequest } from '../../contract/share-rpc.ts'
+import type { Caller, CallRequest, SpreadPart } from '../../contract/share-rpc.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { callRequest } from '../call/call-request.ts'
 import { askListPage } from '../call/list-page.ts'
@@ -24,15 +24,21 @@ export async function listSessionTools(
   return listed(share, caller, modernRequest(newId(), method, envelope, params), { bridge })
 }
 
-/** The same of a server of the handshake era. */
+/** The same of a server of the handshake era: of the client's own agent, or of that of a part. */
 export function listOwnTools(
   share: ShareClient,
   caller: Caller,
   cursor: string | undefined,
   method: ListMethod = 'tools/list',
+  part?: SpreadPart,
 ): Promise<ListPage | Unlisted | undefined> {
   const params = cursor === undefined ? '' : `,"params":${JSON.stringify({ cursor })}`
-  return listed(share, caller, `{"jsonrpc":"2.0","id":${newId()},"method":"${method}"${params}}`, {})
+  return listed(
+    share,
+    caller,
+    `{"jsonrpc":"2.0","id":${newId()},"method":"${method}"${params}}`,
+    part === undefined ? {} : { spread: part },
+  )
 }
 
 /** An id that no client has: a call must not be cancelled in another's place, nor two of ours be one. */
@@ -44,7 +50,7 @@ async function listed(
   share: ShareClient,
   caller: Caller,
   text: string,
-  more: Pick<CallRequest, 'bridge'>,
+  more: Pick<CallRequest, 'bridge' | 'spread'>,
 ): Promise<ListPage | Unlisted | undefined> {
   const bytes = encoder.encode(text)
   const facts = scanMessage(bytes)

@@ -3,6 +3,7 @@ import { isUnlisted } from '../../bridge/tool-pages.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import type { Sent, SpreadOffer } from '../call/renewal.ts'
+import { PartCheck } from '../call/part-check.ts'
 import { SpreadCall } from '../call/spread-call.ts'
 import type { ClientMessage } from '../message.ts'
 import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
@@ -12,11 +13,11 @@ import { listOwnTools } from './list-tools.ts'
 export async function spreadSessionCall(
   share: ShareClient,
   caller: Caller,
-  { params }: ClientMessage,
+  message: ClientMessage,
   offer: SpreadOffer,
-  { request, body }: Sent,
+  sent: Sent,
 ): Promise<SpreadCall | undefined> {
-  const { name } = params
+  const { name } = message.params
   const state = { method: 'tools/list', version: offer.toolsVersion } as const
   const known = knownSessionTools(share.id, caller.session, state.method)
   const isNewest = known?.version === state.version
@@ -24,5 +25,14 @@ export async function spreadSessionCall(
     ? known
     : await learnSessionTools(share.id, caller.session, state, (cursor) => listOwnTools(share, caller, cursor))
   const facts = isUnlisted(listed) || typeof name !== 'string' ? undefined : listed.tools.get(name)
-  return facts?.isReadOnly === true ? new SpreadCall(share, request, body, { ...offer, isTyped: facts.isTyped === true }) : undefined
+  if (facts?.isReadOnly !== true) return undefined
+  const check = new PartCheck(message, async (part, version) => {
+    // Nothing else is named so: an id of a session has no space.
+    const audience = `${caller.session} ${part.agent}`
+    const learned = knownSessionTools(share.id, audience, 'tools/list')
+    if (learned?.version === version) return learned
+    const ofPart = { method: 'tools/list', version } as const
+    return learnSessionTools(share.id, audience, ofPart, (cursor) => listOwnTools(share, caller, cursor, 'tools/list', part))
+  })
+  return new SpreadCall(share, sent, { ...offer, isTyped: facts.isTyped === true }, check)
 }

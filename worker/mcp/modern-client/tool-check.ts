@@ -2,9 +2,10 @@
 import type { KnownGrant } from '../../carry/known-grants.ts'
 import type { CallRenewed } from '../../carry/pass-refused.ts'
 import type { ListMethod } from '../../contract/listings.ts'
-import type { GroupCallRequest } from '../../contract/share-rpc.ts'
+import type { GroupCallRequest, SpreadPart } from '../../contract/share-rpc.ts'
 import { isUnlisted, type Unlisted } from '../../bridge/tool-pages.ts'
 import type { Sent, SpreadOffer } from '../call/renewal.ts'
+import { PartCheck } from '../call/part-check.ts'
 import { SpreadCall } from '../call/spread-call.ts'
 import { judgeFor } from '../policy/bounds.ts'
 import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
@@ -76,14 +77,14 @@ export class ToolCheck {
   }
 
   /** Calls the other agents at once where the tool only reads, as its client's own lists it now; undefined for any other. */
-  async spread(offer: SpreadOffer, { request, body }: Sent): Promise<SpreadCall | undefined> {
+  async spread(offer: SpreadOffer, sent: Sent): Promise<SpreadCall | undefined> {
     const { message, visitor } = this.#call
     const { name } = message.params
     const tools = await this.#toolsOf(offer.toolsVersion)
     const facts = isUnlisted(tools) || typeof name !== 'string' ? undefined : tools.tools.get(name)
-    return facts?.isReadOnly === true
-      ? new SpreadCall(visitor.share, request, body, { ...offer, isTyped: facts.isTyped === true })
-      : undefined
+    if (facts?.isReadOnly !== true) return undefined
+    const check = new PartCheck(message, (part, version) => this.#toolsOf(version, part))
+    return new SpreadCall(visitor.share, sent, { ...offer, isTyped: facts.isTyped === true }, check)
   }
 
   /** Checks the call by the tools of this version: why it fails, or what it must say to be let through; `changed` when the child has another version by now. */
@@ -124,11 +125,12 @@ export class ToolCheck {
     return callVerdict(judgeFor(visitor.share), message, tools)
   }
 
-  /** The tools in this version, which are listed first unless they are known. */
-  async #toolsOf(toolsVersion: string): Promise<ToolSet | Unlisted> {
-    const known = knownTools(this.#listName)
+  /** The tools in this version, which are listed first unless they are known; of a `part`, as its agent lists them. */
+  async #toolsOf(toolsVersion: string, part?: SpreadPart): Promise<ToolSet | Unlisted> {
+    const listName = part === undefined ? this.#listName : `${this.#listName} ${part.agent}`
+    const known = knownTools(listName)
     if (known?.version === toolsVersion) return known
     const list = this.#list
-    return learnTools(this.#listName, toolsVersion, (cursor) => listToolsFor(this.#call, this.#serverVersion(), cursor, list))
+    return learnTools(listName, toolsVersion, (cursor) => listToolsFor(this.#call, this.#serverVersion(), cursor, list, part))
   }
 }

@@ -17,7 +17,7 @@ import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { type Store } from '../rows/store.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Streams } from '../clients/streams.ts'
-import { EMPTY_RESULT, failed, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
+import { EMPTY_RESULT, failed, stale, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
 import type { SpreadCalls } from './spread-calls.ts'
 import type { SseSessions } from './sse-sessions.ts'
 import { keptRequest } from '../rows/kept-requests.ts'
@@ -185,12 +185,12 @@ export class LegacyCalls {
 
   /** A part of a call that goes to several agents, for one of them. */
   #beside(request: SessionCallRequest, session: Session, { agent }: SpreadPart): Promise<CallOutcome> | CallOutcome {
-    const { channels, opener, spreadCalls } = this.#parts
+    const { channels, links, opener, spreadCalls } = this.#parts
     const link = spreadCalls.linkNamed(agent)
     if (link?.sessionEra !== 'legacy') return failed({ code: 'AGENT_AWAY', executed: request.isResend === true ? 'unknown' : 'no' })
     const channel = opener.readyBeside(session, link)
     if (!channels.mayTake(channel.group, request)) return failed({ code: 'AGENT_LOST', executed: 'unknown' })
-    return this.#forward(request, channel, link, true)
+    return stale(request, links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link, true)
   }
 
   /** A shared child was initialised by the relay: its answer serves every client. */

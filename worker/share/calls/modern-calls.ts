@@ -15,7 +15,9 @@ import { isAnonymous } from '../../contract/trust/principals.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { besideGroup, BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
 import { type AgentLinks } from '../agents/links.ts'
-import { bridgedGroupOn, type ModernOnLegacy } from './modern-on-legacy.ts'
+import { stale } from './outcomes.ts'
+import { bridgedGroupOn } from './bridged-children.ts'
+import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { SpreadCalls } from './spread-calls.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
@@ -81,7 +83,7 @@ export class ModernCalls {
 
   /** A part of a call that goes to several agents, for one of them. */
   #beside(request: GroupCallRequest, { agent }: SpreadPart): CallOutcome | Promise<CallOutcome> {
-    const { spreadCalls, opener, channels, modernOnLegacy } = this.#parts
+    const { spreadCalls, opener, channels, links, modernOnLegacy } = this.#parts
     const link = spreadCalls.linkNamed(agent)
     if (link === undefined || (link.era === 'legacy') !== (request.bridge !== undefined))
       return { kind: 'failed', failure: { code: 'AGENT_AWAY', executed: request.isResend === true ? 'unknown' : 'no' } }
@@ -91,7 +93,7 @@ export class ModernCalls {
     const group = besideGroup(groupOn(link, request.group), link.name)
     const channel = opener.readyWithoutSession(group, request.principal, link)
     if (!channels.mayTake(group, request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
-    return this.#forward(request, channel, link)
+    return stale(request, links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link)
   }
 
   /** Another agent runs the call, if it may run twice. `busy`: its own, if that is there and may run as many calls as it takes. */

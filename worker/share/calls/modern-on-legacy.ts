@@ -1,17 +1,15 @@
 /** Requests without a session (MCP 2026-07-28) on a server of the handshake era: one child per group of clients, and one apart for what may ask. */
 import { takeParked } from '../../bridge/input/parked-call.ts'
-import { childInitializeParams } from '../../bridge/discover.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_PARKED_CALLS } from '../../limits.ts'
-import { type ChannelOpener, type Introduction, RELAY_ID } from '../children/channel-opener.ts'
+import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { GroupRoots } from '../children/group-roots.ts'
 import type { Turn, Turns } from '../children/turns.ts'
 import type {
   AskAnswer,
   SendOutcome,
-  BridgeFacts,
   CallOutcome,
   GroupCallRequest,
   ParkOrder,
@@ -20,10 +18,12 @@ import type {
   SubscribeOrder,
 } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
+import { bridgedGroupOn, bridgedIntroduction, bridgeFactsOf } from './bridged-children.ts'
+import { stale } from './outcomes.ts'
 import type { SpreadCalls } from './spread-calls.ts'
 import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
-import { besideGroup, BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
+import { besideGroup, spareGroup, groupOf } from '../../contract/groups.ts'
 import { type AgentLinks } from '../agents/links.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
@@ -66,7 +66,7 @@ export class ModernOnLegacy {
     const main = bridgedGroupOn(link, request.group)
     if (request.input !== undefined) return this.#giveInput(request, request.input, link)
     if (request.isResend === true && request.awaitsJudgement !== true) return this.#again(request, link)
-    const opening = introduction(request, link, 'snapshot')
+    const opening = bridgedIntroduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
     const { ch } = opener.readyBridged(main, link, opening)
     if (isNew) {
@@ -77,7 +77,7 @@ export class ModernOnLegacy {
     const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return this.#awaitServer(request, { ch, group: main }, link, version)
     const toolsVersion = links.toolsVersion(link, ch)
-    if (request.bridge !== version) return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion } }
+    if (request.bridge !== version) return { kind: 'bridge', facts: { ...bridgeFactsOf(version, server), toolsVersion } }
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
     const offer = link.spreads ? this.#parts.spreadCalls.offer(request, link, toolsVersion, ({ era }) => era) : undefined
     if (offer !== undefined) return offer
@@ -100,7 +100,7 @@ export class ModernOnLegacy {
     if (turn === 'gone') return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'no' } }
     if (turn === 'apart') {
       const spare = spareGroup(channel.group, request.key)
-      return this.#forward(request, opener.readyBridged(spare, link, introduction(request, link, 'handshake')), link)
+      return this.#forward(request, opener.readyBridged(spare, link, bridgedIntroduction(request, link, 'handshake')), link)
     }
     if (!childAsks.mustTellRoots(channel.ch, request.capabilities.includes('roots'))) {
       const outcome = this.#forward(request, channel, link)
@@ -195,17 +195,17 @@ export class ModernOnLegacy {
     const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return undefined
     // What the server answered to initialize holds for any of its children.
-    if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(ANY_CHILD_VERSION, server) }
-    const opening = { ...introduction(request, link, 'handshake'), asks: 'refuse' } as const
+    if (request.bridge === undefined) return { kind: 'bridge', facts: bridgeFactsOf(ANY_CHILD_VERSION, server) }
+    const opening = { ...bridgedIntroduction(request, link, 'handshake'), asks: 'refuse' } as const
     return this.#forward(request, this.#parts.opener.readyBridged(spareGroup(main, request.key), link, opening), link)
   }
 
   /** Runs a part of a call that goes to several agents on this one. Its child cannot ask. */
   callBeside(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     const group = besideGroup(bridgedGroupOn(link, request.group), link.name)
-    const channel = this.#parts.opener.readyBridged(group, link, { ...introduction(request, link, 'handshake'), asks: 'refuse' })
+    const channel = this.#parts.opener.readyBridged(group, link, { ...bridgedIntroduction(request, link, 'handshake'), asks: 'refuse' })
     if (!this.#parts.channels.mayTake(group, request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
-    return this.#forward(request, channel, link)
+    return stale(request, this.#parts.links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link)
   }
 
   async #awaitServer(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink, version: string): Promise<CallOutcome> {
@@ -215,7 +215,7 @@ export class ModernOnLegacy {
     const facts = { group, agent: link.name, session: '', principal, isInitialize: false, restarted: false, canStream: false, isResend }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, (server) => {
-      return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion: links.toolsVersion(link, ch) } }
+      return { kind: 'bridge', facts: { ...bridgeFactsOf(version, server), toolsVersion: links.toolsVersion(link, ch) } }
     })
     return outcome
   }
@@ -279,22 +279,4 @@ export class ModernOnLegacy {
     const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"logging/setLevel","params":{"level":${JSON.stringify(level)}}}`)
     this.#parts.opener.callForRelay(link, ch, 'logging/setLevel', body)
   }
-}
-
-/** The group of such clients on an agent. */
-export function bridgedGroupOn(link: AgentLink, name: string): string {
-  return link.isolation === 'share' ? BRIDGED_SHARED_GROUP : bridgedGroup(name)
-}
-
-function introduction(client: GroupCallRequest, link: AgentLink, purpose: Introduction['purpose']): Introduction {
-  const { principal } = client
-  // A child that serves many cannot ask anyone.
-  const params = childInitializeParams(link.isolation === 'share' ? undefined : client)
-  const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)
-  const request = { body, ...RELAY_ID, name: '' }
-  return { asks: link.isolation === 'share' ? 'refuse' : 'pass', method: 'initialize', request, purpose, owner: principal }
-}
-
-function factsOf(version: string, server: Uint8Array): BridgeFacts {
-  return { version, childEra: 'legacy', server }
 }

@@ -4,6 +4,7 @@ import type { CallRequest } from '../../../../../worker/contract/share-rpc.ts'
 import { MAX_BATCH_CALLS } from '../../../../../worker/limits.ts'
 import { callRequest } from '../../../../../worker/mcp/call/call-request.ts'
 import type { Item, ItemSource } from '../../../../../worker/mcp/call/item.ts'
+import { PartCheck } from '../../../../../worker/mcp/call/part-check.ts'
 import { SpreadCall } from '../../../../../worker/mcp/call/spread-call.ts'
 import { MAX_SPREAD_ANSWER_BYTES, SPREAD_ANSWER_MS } from '../../../../../worker/routing-limits.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -39,7 +40,8 @@ function spreadOver(share: ScriptedShare, agents: readonly string[], first: Item
   const message = messageOf({ id: 7, method: 'tools/call', params: { name: 't' } })
   const request = callRequest({ principal: 'ann', session: 'sess' }, message, 'stream')
   const plan = { own: 'own', agents, count: agents.length + 1, isTyped: false }
-  const spread = new SpreadCall(share.client, { ...request, toolsVersion: 'v', isRetry: true }, message.bytes, plan)
+  const sent = { request: { ...request, toolsVersion: 'v', isRetry: true }, body: message.bytes }
+  const spread = new SpreadCall(share.client, sent, plan, new PartCheck(message, () => Promise.resolve('changed')))
   return { request, source, spread: spread.over(source, first) }
 }
 
