@@ -30,7 +30,7 @@ export const FOREIGN_HEARD_NOTED_MS = 15_000
 /** Pause between signs of life to whoever listens to the sessions of such agents, in milliseconds: as ContextForge's gateway has it. */
 export const FOREIGN_KEEPALIVE_MS = 30_000
 
-/** Shares of an owner that are asked for such agents, or for metrics, in one request: a Worker may make 50 requests to objects on the free plan. */
+/** Shares of an owner that are asked for such agents, for metrics or for the catalogue (there their objects are counted) in one request: a Worker may make 50 requests to objects on the free plan. */
 export const MAX_ASKED_SHARES = 40
 
 /** What it calls itself that its owner is shown, in characters. */

@@ -42,10 +42,14 @@ export async function livingShare(c: Context<OwnerEnv>, { mayHaveEnded = false }
 /** When the last share of a page was made, and its id. */
 const CURSOR = /^(\d{1,15})\.([a-z2-7]{32})$/
 
-/** The owner's shares behind `?after=`, newest first, and what the next page is asked for with. `most`: of a shorter page than the registry gives. */
+/**
+ * The owner's shares behind `?after=`, newest first, and what the next page is asked for with. `most`: of a shorter page than the
+ * registry gives; `objectsOf`: how many objects a share is counted as there, which is one at least. The first is on the page whatever it has.
+ */
 export async function sharesPage(
   c: Context<OwnerEnv>,
   most = Infinity,
+  objectsOf: (record: ShareRecord) => number = () => 1,
 ): Promise<Result<{ readonly records: readonly ShareRecord[]; readonly next: { readonly next?: string } }, Response>> {
   const cursor = c.req.query('after')
   const [, createdAtMs, id] = CURSOR.exec(cursor ?? '') ?? []
@@ -53,7 +57,11 @@ export async function sharesPage(
     return err(problemResponse('BODY_INVALID', 'after must be what an earlier page had as next.'))
   const before = id === undefined ? undefined : { createdAtMs: Number(createdAtMs), id }
   const page = await registryOf(c).shares(c.var.owner.id, before)
-  const records = page.records.slice(0, most)
+  let objects = 0
+  const records = page.records.filter((record, at) => {
+    objects += Math.max(1, objectsOf(record))
+    return at === 0 || objects <= most
+  })
   const last = page.isMore || records.length < page.records.length ? records.at(-1) : undefined
   return ok({ records, next: last === undefined ? {} : { next: `${last.createdAtMs}.${last.id}` } })
 }

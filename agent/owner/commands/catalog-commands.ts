@@ -38,15 +38,21 @@ async function showCatalog(run: OwnerRun): Promise<void> {
       { title: 'SERVER', isCut: true },
       { title: 'TOOLS' },
     ] as const
-    const rows = servers.map((server) => [
-      textOf(server, 'share'),
-      textOf(server, 'name'),
-      textOf(server, 'state'),
-      serverText(server['server']),
-      typeof server['tools'] === 'number' ? String(server['tools']) : '-',
+    const rows = servers.flatMap((share) => [
+      [textOf(share, 'share'), textOf(share, 'name'), ...servedTexts(share)],
+      ...namedOf(share).map((server) => ['', `/${textOf(server, 'name')}`, ...servedTexts(server)]),
     ])
     return table(columns, rows, run.terminal.columns)
   })
+}
+
+/** The servers of a share that have names. Relays before the catalogue listed them tell of none. */
+function namedOf(share: Answer): readonly Answer[] {
+  return share['servers'] === undefined ? [] : listOf(share, 'servers')
+}
+
+function servedTexts(served: Answer): string[] {
+  return [textOf(served, 'state'), serverText(served['server']), typeof served['tools'] === 'number' ? String(served['tools']) : '-']
 }
 
 function serverText(said: unknown): string {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { verifies } from '../../requirements/verifies.ts'
 import { LOOK, type Offer, OfferingAgent, PAY } from '../harness/offering-agent.ts'
 import { order } from '../harness/orders.ts'
-import { createShare, ORIGIN, revokeShare, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
+import { createShare, ORIGIN, revokeShare, serverOf, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
 import { accept, entriesWhen, pinned } from '../harness/scenes/pinned-share.ts'
 
 const SERVER_INFO = {
@@ -29,6 +29,19 @@ async function catalogOf(token: string, after = ''): Promise<{ readonly servers:
 async function entryOf({ id }: TestShare): Promise<Entry | undefined> {
   const { told } = await order('GET', '/api/catalog')
   return (told['servers'] as Entry[]).find(({ share }) => share === id)
+}
+
+/** A share whose servers git and files each have an agent, and no other server. */
+async function named() {
+  const share = await createShare()
+  const git = await OfferingAgent.connect(serverOf(share, 'git'), OFFER)
+  const files = await OfferingAgent.connect(serverOf(share, 'files'), { tools: [LOOK], serverInfo: { name: 'f' } })
+  for (const name of ['git', 'files']) {
+    const client = new TestClient(serverOf(share, name))
+    await client.initialize()
+    await (await client.post('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')).text()
+  }
+  return { share, git, files }
 }
 
 beforeAll(async () => {
@@ -111,6 +124,51 @@ describe('/api/catalog', () => {
     expect(await entryOf(share)).toMatchObject({ state: 'paused' })
   })
 
+  test('tells of a share whose servers have names that it is online while any of them is, and what each says of itself', async () => {
+    verifies('seeds.catalog')
+    const { share, git } = await named()
+    const first = {
+      name: 'git',
+      url: `${ORIGIN}/s/${share.id}/git/mcp`,
+      sse_url: `${ORIGIN}/s/${share.id}/git/sse`,
+      state: 'online',
+      agents: 1,
+    }
+    await vi.waitFor(async () => {
+      const entry = await entryOf(share)
+      expect(entry).toMatchObject({ state: 'online', agents: 1, server: null })
+      expect(entry?.['servers']).toEqual([
+        { ...first, server: expect.objectContaining({ name: 'everything', version: '2.0.1' }), tools: 2 },
+        {
+          ...first,
+          name: 'files',
+          url: expect.stringContaining('/files/mcp'),
+          sse_url: expect.any(String),
+          server: { name: 'f' },
+          tools: 1,
+        },
+      ])
+    })
+    git.agent.close()
+    await vi.waitFor(async () =>
+      expect(await entryOf(share)).toMatchObject({ state: 'online', servers: [{ state: 'offline', agents: 0 }, { state: 'online' }] }),
+    )
+    await order('PATCH', `/api/shares/${share.id}`, { paused: true })
+    expect(await entryOf(share)).toMatchObject({ state: 'paused', servers: [{ state: 'paused' }, { state: 'paused' }] })
+  })
+
+  test('counts the objects of shares that were used where it cuts pages, since each is asked', async () => {
+    verifies('seeds.catalog')
+    const wide = String((await order('POST', '/api/owners', { name: 'w' })).told['owner_token'])
+    for (const lanes of [16, 32]) {
+      const { told } = await order('POST', '/api/shares', { name: `l${lanes}`, lanes, location: 'weur' }, wide)
+      expect(told['lanes']).toBe(lanes)
+    }
+    const first = await catalogOf(wide)
+    expect(first.servers.map(({ name }) => name)).toEqual(['l32'])
+    expect((await catalogOf(wide, `?after=${first.next}`)).servers.map(({ name }) => name)).toEqual(['l16'])
+  })
+
   test('gives forty at a time, newest first, to their owner alone', async () => {
     verifies('seeds.catalog')
     for (let made = 0; made < 41; made++) await order('POST', '/api/shares', { name: `n${made}` }, owner)
@@ -154,6 +212,19 @@ describe('/api/shares/<id>/server.json', () => {
       ],
     })
     for (const secret of [share.clientToken, share.agentToken]) expect(JSON.stringify(document)).not.toContain(secret)
+  })
+
+  test('publishes the URLs of servers that have names, and the root only where a server is known to be', async () => {
+    verifies('seeds.server-json')
+    const { share } = await named()
+    const remotesOf = async (): Promise<unknown> => ((await documentOf(share))['remotes'] as Entry[]).map(({ type, url }) => [type, url])
+    const at = (path: string): unknown[] => [
+      ['streamable-http', `${ORIGIN}/s/${share.id}${path}/mcp`],
+      ['sse', `${ORIGIN}/s/${share.id}${path}/sse`],
+    ]
+    expect(await remotesOf()).toEqual([...at('/git'), ...at('/files')])
+    await OfferingAgent.connect(share, OFFER)
+    expect(await remotesOf()).toEqual([...at(''), ...at('/git'), ...at('/files')])
   })
 
   test('keeps within the bounds of the format whatever the server says, and needs no token where none is', async () => {

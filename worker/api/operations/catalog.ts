@@ -12,18 +12,29 @@ const text = v.exactOptional(v.string())
 const Implementation = v.object({ name: text, title: text, version: text, description: text, website_url: text })
 export type ShownImplementation = v.InferOutput<typeof Implementation>
 
-const CatalogEntry = v.object({
-  share: v.string(),
-  name: v.string(),
-  url: v.string(),
-  sse_url: v.exactOptional(v.string()),
-  expires_at: time,
+const served = {
   state: v.picklist(CATALOG_STATES),
   agents: whole,
   server: v.pipe(v.nullable(Implementation), v.description('What its server says of itself; null where nothing is kept of it.')),
   tools: v.pipe(
     v.nullable(whole),
     v.description('Tools that clients are offered, without those that are held back; null where that is not known.'),
+  ),
+}
+const CatalogServer = v.object({ name: v.string(), url: v.string(), sse_url: v.string(), ...served })
+/** One of the servers of a share that have names. */
+export type CatalogServerFacts = v.InferOutput<typeof CatalogServer>
+
+const CatalogEntry = v.object({
+  share: v.string(),
+  name: v.string(),
+  url: v.string(),
+  sse_url: v.exactOptional(v.string()),
+  expires_at: time,
+  ...served,
+  servers: v.pipe(
+    v.exactOptional(v.array(CatalogServer)),
+    v.description('Its servers that have names; server and tools above are those of the one without. Absent where there are none.'),
   ),
 })
 /** A share in the catalogue of its owner. */
@@ -58,13 +69,13 @@ const ServerJson = v.pipe(
 )
 export type ServerJsonFacts = v.InferOutput<typeof ServerJson>
 
-export const CATALOG_SCHEMAS = { Implementation, CatalogEntry, Catalog, ServerJson }
+export const CATALOG_SCHEMAS = { Implementation, CatalogServer, CatalogEntry, Catalog, ServerJson }
 
 export const CATALOG_OPERATIONS = {
   readCatalog: {
     method: 'GET',
     path: '/api/catalog',
-    summary: "Lists the owner's shares, newest first, 40 a page, with what their servers say of themselves.",
+    summary: "Lists the owner's shares, newest first, up to 40 a page, with what their servers say of themselves.",
     who: 'owner',
     query: { after: v.pipe(v.string(), v.description('What an earlier page had as next.')) },
     answers: { 200: { description: 'A page; next is there when more follow.', body: Catalog } },

@@ -28,6 +28,15 @@ describe('share catalog', () => {
     expect(written).not.toContain('\u001b')
   })
 
+  test('lists below a share its servers that have names, each with its state', async () => {
+    verifies('seeds.catalog')
+    const git = { name: 'git', url: 'u', sse_url: 's', state: 'online', agents: 1, server: { name: 'git-server', version: '1' }, tools: 3 }
+    const files = { ...git, name: 'files', state: 'offline', server: null, tools: null }
+    const entry = { ...ENTRY, server: null, tools: null, servers: [git, files] }
+    const { written } = await ran('share catalog', { 'GET catalog': { body: { servers: [entry] } } })
+    expect(written).toMatch(/^ca{31} +docs +online +- +-\n +\/git +online +git-server 1 +3\n +\/files +offline +- +-$/m)
+  })
+
   test('says how a first share is made', async () => {
     expect((await ran('share catalog', { 'GET catalog': { body: { servers: [] } } })).written).toContain('share create')
   })
