@@ -37,8 +37,9 @@ export const MAX_ASKED_SHARES = 40
 export const MAX_FOREIGN_NAME_CHARS = 64
 
 /**
- * Servers that one owner may have registered by name, and sessions for their users: a row each, of a few hundred bytes. Each session is a link of its
- * share besides, of which a share may have twice as many: so an agent leaves its owner room for links.
+ * Servers that one owner may have registered by name, and sessions for their users: a row each, of a few hundred bytes. The agents of each share have
+ * as much room of their own, so that no share's take what others need. Each session is a link of its share besides, of which a share may have
+ * twice as many: so they leave its owner room for links.
  */
 export const MAX_GATEWAY_SERVERS = 100
 export const MAX_GATEWAY_SESSIONS = 500

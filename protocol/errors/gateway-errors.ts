@@ -12,14 +12,15 @@ export const GATEWAY_ERRORS = {
     retryable: false,
     message: 'No server of this name is registered. Register it with POST /register-server, and again each 30 seconds.',
   },
-  SERVER_NAME_TAKEN: {
+  SERVER_NAME_AMBIGUOUS: {
     http: 409,
     retryable: false,
-    message: 'Another share of this owner has a server of this name. Give each server a name of its own.',
+    message: 'Several of your shares have a server of this name. Say which one is meant with share.',
   },
   GATEWAY_FULL: {
     http: 409,
     retryable: false,
-    message: 'You have as many registered servers, or as many sessions, as one owner may have. Wait until some have ended.',
+    message:
+      'There are as many registered servers, or as many sessions, as an owner or the agents of a share may have. Wait until some have ended.',
   },
 } as const satisfies Record<string, ErrorRow>

@@ -29,14 +29,14 @@ export const SEEDS = [
         'An owner, or an agent for its own share, registers a server under a name, which is found by it.',
       ),
       'seeds.gateway.bounded': promised(
-        "A backend is exactly the web app that an agent's own command line names, or refused by name; servers and sessions of an owner are bounded.",
+        "A backend is exactly the web app that an agent's own command line names, or refused by name; servers and sessions of an owner are bounded, and those of each share's agents apart.",
       ),
       'seeds.gateway.stale': promised('A server that is not registered again is forgotten after ten minutes, and all of a share with it.'),
       'seeds.gateway.apart': promised(
-        "Names and sessions are of one owner; an agent finds and takes its own share's only, and nobody is let in without either's token.",
+        "Names and sessions are of one share; an agent finds and takes its own share's only, and nobody is let in without either's token.",
       ),
       'seeds.gateway.sessions': promised(
-        'A session is the same for the same user, server and kind, opens the web app and nothing else, and ends with its time, its backend or its link.',
+        "A session is the same for the same user, server and kind, opens the web app and nothing else, and ends with its time, its backend, its link or the agent's token that has had it made.",
       ),
     },
   },

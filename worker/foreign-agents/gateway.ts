@@ -46,12 +46,13 @@ export async function registerServer(c: GatewayContext): Promise<Response> {
   return answer({ success: true, ...shownServer(c, registered.value.server) })
 }
 
-/** `GET /discover-server/<name>`: of this owner alone. An agent finds what is registered of its own share. */
+/** `GET /discover-server/<name>`: of this owner alone, who says which `share` is meant where several have the name. An agent finds what is registered of its own share. */
 export async function discoverServer(c: GatewayContext): Promise<Response> {
   const asker = await whoAsks(c)
   if (!asker.ok) return asker.error
   const name = c.req.param('name') ?? ''
-  const found = await ask(c, asker.value, { op: 'find', name }, 'found')
+  const share = c.req.query('share')
+  const found = await ask(c, asker.value, { op: 'find', name, ...(share === undefined ? {} : { share }) }, 'found')
   if (!found.ok) return found.error
   const { server } = found.value
   if (server === undefined) return refuse('SERVER_NOT_REGISTERED', { error: 'Server not found', serverName: name })
@@ -68,7 +69,7 @@ export async function createGatewaySession(c: GatewayContext): Promise<Response>
   const found = await ask(c, asker.value, { op: 'find', name, ...(share === undefined ? {} : { share }) }, 'found')
   if (!found.ok) return found.error
   const { server, share: place } = found.value
-  const backend = body.value.backend ?? (server?.share === place && server !== undefined ? backendOf(server.backend) : undefined)
+  const backend = body.value.backend ?? (server === undefined ? undefined : backendOf(server.backend))
   if (place === undefined) return refuse('SERVER_NOT_REGISTERED', { error: 'Server not found', serverName: name })
   if (backend === undefined)
     return refuse('BODY_INVALID', { error: 'Missing required fields', required: ['userId', 'serverName', 'backend'] })
@@ -124,7 +125,7 @@ async function ask<Kind extends GatewayAnswer['kind']>(
   kind: Kind,
 ): Promise<Result<Extract<GatewayAnswer, { kind: Kind }>, Response>> {
   const told: GatewayAnswer = await c.env.REGISTRY.getByName('registry').gateway(asker, order)
-  if (told.kind === 'refused') return err(refuse(told.code))
+  if (told.kind === 'refused') return err(refuse(told.code, told.shares === undefined ? {} : { shares: told.shares }))
   return told.kind === kind ? ok(told as Extract<GatewayAnswer, { kind: Kind }>) : err(refuse('INTERNAL'))
 }
 

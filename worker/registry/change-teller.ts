@@ -82,7 +82,7 @@ export class ChangeTeller {
 }
 
 /** What lanes are told of a link. */
-export function linkTrustOf({ id, version, kind, expiresAtMs, isRevoked, policy, limits, parent }: LinkRecord): LinkTrust {
+export function linkTrustOf({ id, version, kind, expiresAtMs, isRevoked, policy, limits, maker, parent = maker }: LinkRecord): LinkTrust {
   const facts = {
     ...(policy === undefined ? {} : { policy }),
     ...(limits === undefined ? {} : { limits }),

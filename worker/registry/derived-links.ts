@@ -37,7 +37,9 @@ export class DerivedLinks {
 
   chain(share: string, root: string, derived: readonly DerivedLink[]): ChainTrust {
     const trust = this.#parts.shares.living(share)?.trust
-    const links = [this.trustOf(share, root)]
+    const own = this.trustOf(share, root)
+    // Of a link that an agent has had made, the agent's stands before it, be it there or not.
+    const links = own?.parent === undefined ? [own] : [this.trustOf(share, own.parent), own]
     // One behind the other: each must be there when the next is narrowed from it, and of what is over nothing is made any more.
     for (const link of derived) {
       const parent = links.at(-1)

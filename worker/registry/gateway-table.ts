@@ -1,4 +1,4 @@
-/** Servers that are registered by name, and sessions that are made for them, of each owner apart. Synchronous. What is over counts as gone, and its row goes with the next that is written. */
+/** Servers that are registered by name, and sessions that are made for them, of each share of an owner apart. Synchronous. What is over, or whose link is, counts as gone, and its row goes with the next that is written. */
 import type { GatewayKey, GatewaySession, GatewayStats, RegisteredServer } from '../contract/registry/gateway-rpc.ts'
 import { GATEWAY_STALE_MS, MAX_GATEWAY_SERVERS, MAX_GATEWAY_SESSIONS } from '../foreign-limits.ts'
 
@@ -23,69 +23,91 @@ type SessionRow = {
 const SERVER_COLUMNS = 'name, share, backend, metadata, registered_at_ms AS registeredAtMs'
 const SESSION_COLUMNS = 'user, name, type, share, backend, link, created_at_ms AS createdAtMs, ends_at_ms AS endsAtMs'
 
+/** Whose room is meant: that of the agents of a share, one of which asks by its link, or else its owner's own. */
+export interface GatewayMaker {
+  readonly owner: string
+  readonly agent?: { readonly share: string; readonly link: string }
+}
+
+/** What agents have made ends with their link, and a session with its own. `?1`: now. */
+const HOLDS = (id: string): string =>
+  `EXISTS (SELECT 1 FROM links WHERE links.share = made.share AND links.id = made.${id} AND revoked = 0 AND expires_at_ms > ?1)`
+const IS_MAKER_THERE = `(agent = '' OR ${HOLDS('agent')})`
+const LIVES = {
+  gateway_server: `seen_ms > ?1 - ${GATEWAY_STALE_MS} AND ${IS_MAKER_THERE}`,
+  gateway_session: `ends_at_ms > ?1 AND ${HOLDS('link')} AND ${IS_MAKER_THERE}`,
+} as const
+/** Rows of the agents of a share (`?3`), or of an owner's own (null). */
+const IN_ROOM = "owner = ?2 AND iif(?3 IS NULL, agent = '', agent <> '' AND share = ?3)"
+
 export class GatewayTable {
   readonly #sql: SqlStorage
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
+    // Those of an earlier relay did not say who has made what: servers are registered anew within half a minute, and sessions made anew.
+    for (const table of ['gateway_server', 'gateway_session'])
+      if (
+        sql
+          .exec(
+            'SELECT 1 FROM pragma_table_info(?1) WHERE NOT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)',
+            table,
+            'agent',
+          )
+          .toArray().length > 0
+      )
+        sql.exec(`DROP TABLE ${table}`)
     sql.exec(`
-      CREATE TABLE IF NOT EXISTS gateway_server (owner TEXT NOT NULL, name TEXT NOT NULL, share TEXT NOT NULL, backend TEXT NOT NULL, metadata TEXT NOT NULL, registered_at_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, PRIMARY KEY (owner, name)) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS gateway_session (owner TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, share TEXT NOT NULL, backend TEXT NOT NULL, link TEXT NOT NULL, created_at_ms INTEGER NOT NULL, ends_at_ms INTEGER NOT NULL, PRIMARY KEY (owner, user, name, type)) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS gateway_server (owner TEXT NOT NULL, share TEXT NOT NULL, name TEXT NOT NULL, agent TEXT NOT NULL, backend TEXT NOT NULL, metadata TEXT NOT NULL, registered_at_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, PRIMARY KEY (owner, share, name)) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS gateway_session (owner TEXT NOT NULL, share TEXT NOT NULL, agent TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, backend TEXT NOT NULL, link TEXT NOT NULL, created_at_ms INTEGER NOT NULL, ends_at_ms INTEGER NOT NULL, PRIMARY KEY (owner, share, agent, user, name, type)) WITHOUT ROWID;
     `)
   }
 
-  /** A server that was heard of lately. */
-  server(owner: string, name: string, nowMs: number): RegisteredServer | undefined {
-    const query = `SELECT ${SERVER_COLUMNS} FROM gateway_server WHERE owner = ? AND name = ? AND seen_ms > ?`
-    return this.#sql.exec<ServerRow>(query, owner, name, nowMs - GATEWAY_STALE_MS).toArray()[0]
+  /** The servers of a name that were heard of lately, of one share or of any. */
+  servers(owner: string, name: string, share: string | undefined, nowMs: number): RegisteredServer[] {
+    const query = `SELECT ${SERVER_COLUMNS} FROM gateway_server AS made WHERE ${LIVES.gateway_server} AND owner = ?2 AND name = ?3 AND share = coalesce(?4, share) ORDER BY share`
+    return this.#sql.exec<ServerRow>(query, nowMs, owner, name, share ?? null).toArray()
   }
 
-  /** Takes down a server, or that it is there still; false when its owner has as many as there may be. */
-  register(owner: string, server: RegisteredServer, nowMs: number): boolean {
-    this.#sql.exec('DELETE FROM gateway_server WHERE owner = ? AND seen_ms <= ?', owner, nowMs - GATEWAY_STALE_MS)
+  /** Takes down a server, or that it is there still; false when there are as many as there may be. */
+  register(maker: GatewayMaker, server: RegisteredServer, nowMs: number): boolean {
+    const { owner, agent } = maker
     const { name, share, backend, metadata, registeredAtMs } = server
-    if (this.server(owner, name, nowMs) === undefined && this.#count('gateway_server', owner) >= MAX_GATEWAY_SERVERS) return false
-    const row = [owner, name, share, backend, metadata, registeredAtMs, nowMs]
-    this.#sql.exec('INSERT OR REPLACE INTO gateway_server VALUES (?, ?, ?, ?, ?, ?, ?)', ...row)
+    const isKnown = this.servers(owner, name, share, nowMs).length > 0
+    if (this.#countAfterDrop('gateway_server', maker, nowMs) >= MAX_GATEWAY_SERVERS && !isKnown) return false
+    const row = [owner, share, name, agent?.link ?? '', backend, metadata, registeredAtMs, nowMs]
+    this.#sql.exec('INSERT OR REPLACE INTO gateway_server VALUES (?, ?, ?, ?, ?, ?, ?, ?)', ...row)
     return true
   }
 
-  /** The session of a key, also one that is over. */
-  session(owner: string, { user, name, type }: GatewayKey): GatewaySession | undefined {
-    const query = `SELECT ${SESSION_COLUMNS} FROM gateway_session WHERE owner = ? AND user = ? AND name = ? AND type = ?`
-    return this.#sql.exec<SessionRow>(query, owner, user, name, type).toArray()[0]
+  /** The session of a key that this maker has had made, while it lasts. */
+  session(
+    { owner, agent }: GatewayMaker,
+    { share, user, name, type }: GatewayKey & Pick<GatewaySession, 'share'>,
+    nowMs: number,
+  ): GatewaySession | undefined {
+    const query = `SELECT ${SESSION_COLUMNS} FROM gateway_session AS made WHERE ${LIVES.gateway_session} AND owner = ?2 AND share = ?3 AND agent = ?4 AND user = ?5 AND name = ?6 AND type = ?7`
+    return this.#sql.exec<SessionRow>(query, nowMs, owner, share, agent?.link ?? '', user, name, type).toArray()[0]
   }
 
   /** Whether a session more may be kept, beside those that are not over. */
-  hasRoomFor(owner: string, key: GatewayKey, nowMs: number): boolean {
-    this.#sql.exec('DELETE FROM gateway_session WHERE owner = ? AND ends_at_ms <= ?', owner, nowMs)
-    return this.session(owner, key) !== undefined || this.#count('gateway_session', owner) < MAX_GATEWAY_SESSIONS
+  hasRoom(maker: GatewayMaker, nowMs: number): boolean {
+    return this.#countAfterDrop('gateway_session', maker, nowMs) < MAX_GATEWAY_SESSIONS
   }
 
   /** Keeps a session, in the place of the one of its key. */
-  put(owner: string, { user, name, type, share, backend, link, createdAtMs, endsAtMs }: GatewaySession): void {
-    const row = [owner, user, name, type, share, backend, link, createdAtMs, endsAtMs]
-    this.#sql.exec('INSERT OR REPLACE INTO gateway_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', ...row)
+  put({ owner, agent }: GatewayMaker, { user, name, type, share, backend, link, createdAtMs, endsAtMs }: GatewaySession): void {
+    const row = [owner, share, agent?.link ?? '', user, name, type, backend, link, createdAtMs, endsAtMs]
+    this.#sql.exec('INSERT OR REPLACE INTO gateway_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...row)
   }
 
   /** What there is of an owner, or of one share of its. */
   stats(owner: string, share: string | undefined, nowMs: number): Omit<GatewayStats, 'sinceMs'> {
-    const all = this.#sql
-      .exec<SessionRow>(
-        `SELECT ${SESSION_COLUMNS} FROM gateway_session WHERE owner = ?1 AND ends_at_ms > ?2 AND share = coalesce(?3, share) ORDER BY created_at_ms`,
-        owner,
-        nowMs,
-        share ?? null,
-      )
-      .toArray()
-    const { count: servers } = this.#sql
-      .exec<{ count: number }>(
-        'SELECT count(*) AS count FROM gateway_server WHERE owner = ?1 AND seen_ms > ?2 AND share = coalesce(?3, share)',
-        owner,
-        nowMs - GATEWAY_STALE_MS,
-        share ?? null,
-      )
-      .one()
+    const of = (columns: string, table: keyof typeof LIVES): string =>
+      `SELECT ${columns} FROM ${table} AS made WHERE ${LIVES[table]} AND owner = ?2 AND share = coalesce(?3, share)`
+    const wanted = [nowMs, owner, share ?? null]
+    const all = this.#sql.exec<SessionRow>(`${of(SESSION_COLUMNS, 'gateway_session')} ORDER BY created_at_ms`, ...wanted).toArray()
+    const { count: servers } = this.#sql.exec<{ count: number }>(of('count(*) AS count', 'gateway_server'), ...wanted).one()
     const [oldest, newest] = [all[0], all.at(-1)]
     return {
       servers,
@@ -108,8 +130,11 @@ export class GatewayTable {
     for (const table of ['gateway_server', 'gateway_session']) this.#sql.exec(`DELETE FROM ${table} WHERE owner = ?`, owner)
   }
 
-  #count(table: 'gateway_server' | 'gateway_session', owner: string): number {
-    return this.#sql.exec<{ count: number }>(`SELECT count(*) AS count FROM ${table} WHERE owner = ?`, owner).one().count
+  /** Rows of a room once those are dropped that are over. */
+  #countAfterDrop(table: keyof typeof LIVES, { owner, agent }: GatewayMaker, nowMs: number): number {
+    const room = [owner, agent?.share ?? null]
+    this.#sql.exec(`DELETE FROM ${table} AS made WHERE ${IN_ROOM} AND NOT (${LIVES[table]})`, nowMs, ...room)
+    return this.#sql.exec<{ count: number }>(`SELECT count(*) AS count FROM ${table} WHERE ${IN_ROOM}`, nowMs, ...room).one().count
   }
 }
 

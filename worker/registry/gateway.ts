@@ -1,9 +1,9 @@
 /** Decides who may register a server and have sessions made for it. A session is a link of its share, by which the web app is opened and nothing else. */
-import type { GatewayAnswer, Asker, GatewayOrder, GatewaySession, RegisteredServer } from '../contract/registry/gateway-rpc.ts'
+import type { GatewayAnswer, Asker, GatewayOrder, RegisteredServer } from '../contract/registry/gateway-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { ProblemCode } from '../../protocol/errors.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
-import { GatewayTable } from './gateway-table.ts'
+import { type GatewayMaker, GatewayTable } from './gateway-table.ts'
 import type { LinkTable } from './links.ts'
 import type { KeptShare } from './share-row.ts'
 import type { ShareTable } from './shares.ts'
@@ -13,12 +13,13 @@ interface Parts {
   readonly shares: Pick<ShareTable, 'get'>
   readonly links: Pick<LinkTable, 'get'>
   readonly registry: Pick<RegistryObject, 'addLink' | 'changeLink'>
+  readonly hasRoom: () => boolean
 }
 
-/** Of an agent its own share, which is all that it may speak of. */
-interface Place {
-  readonly owner: string
+/** Of an agent its own share, which is all that it may speak of, and when its link ends: what it has made ends then. */
+interface Place extends GatewayMaker {
   readonly own: string | undefined
+  readonly endsAtMs: number
 }
 
 export class Gateway {
@@ -56,63 +57,59 @@ export class Gateway {
     this.#table.forgetOwner(owner)
   }
 
-  #find({ owner, own }: Place, { name, share }: Extract<GatewayOrder, { op: 'find' }>): GatewayAnswer {
-    const known = name === undefined ? undefined : this.#table.server(owner, name, Date.now())
-    const server = known !== undefined && (own === undefined || known.share === own) ? known : undefined
-    const wanted = share ?? own ?? server?.share
+  #find(place: Place, { name, share }: Extract<GatewayOrder, { op: 'find' }>): GatewayAnswer {
+    const meant = share ?? place.own
+    const known = name === undefined ? [] : this.#table.servers(place.owner, name, meant, Date.now())
+    if (known.length > 1) return { kind: 'refused', code: 'SERVER_NAME_AMBIGUOUS', shares: known.map((one) => one.share) }
+    const [server] = known
+    const wanted = meant ?? server?.share
     if (wanted === undefined) return { kind: 'found', isMade: false }
-    const found = this.#shareOf({ owner, own }, wanted)
+    const found = this.#shareOf(place, wanted)
     if (!found.ok) return refused(found.error)
     return { kind: 'found', share: wanted, isMade: found.value.isMade, ...(server === undefined ? {} : { server }) }
   }
 
-  #register({ owner, own }: Place, wanted: Omit<RegisteredServer, 'registeredAtMs'>): GatewayAnswer {
-    const found = this.#shareOf({ owner, own }, wanted.share)
+  #register(place: Place, wanted: Omit<RegisteredServer, 'registeredAtMs'>): GatewayAnswer {
+    const found = this.#shareOf(place, wanted.share)
     if (!found.ok) return refused(found.error)
+    if (!this.#parts.hasRoom()) return refused('RELAY_FULL')
     const nowMs = Date.now()
-    const before = this.#table.server(owner, wanted.name, nowMs)
-    // An owner may move a name from one share to another, an agent only what is its own.
-    if (own !== undefined && before !== undefined && before.share !== own) return refused('SERVER_NAME_TAKEN')
-    const isSame = before?.share === wanted.share && before.backend === wanted.backend
-    const server = { ...wanted, registeredAtMs: isSame ? before.registeredAtMs : nowMs }
-    return this.#table.register(owner, server, nowMs) ? { kind: 'registered', server } : refused('GATEWAY_FULL')
+    const [before] = this.#table.servers(place.owner, wanted.name, wanted.share, nowMs)
+    const server = { ...wanted, registeredAtMs: before?.backend === wanted.backend ? before.registeredAtMs : nowMs }
+    return this.#table.register(place, server, nowMs) ? { kind: 'registered', server } : refused('GATEWAY_FULL')
   }
 
-  async #session(place: Place, { session, link }: Extract<GatewayOrder, { op: 'session' }>): Promise<GatewayAnswer> {
-    const { owner } = place
-    const found = this.#shareOf(place, session.share)
+  async #session(place: Place, { session: asked, link }: Extract<GatewayOrder, { op: 'session' }>): Promise<GatewayAnswer> {
+    const found = this.#shareOf(place, asked.share)
     if (!found.ok) return refused(found.error)
     const nowMs = Date.now()
-    const endsWith = ({ endsAtMs }: GatewaySession): number => Math.min(endsAtMs, found.value.expiresAtMs)
-    const before = this.#table.session(owner, session)
-    if (before !== undefined && this.#isReusable(before, session, nowMs))
-      return { kind: 'session', session: before, endsAtMs: endsWith(before), isReused: true }
-    if (place.own !== undefined && before !== undefined && before.share !== place.own && before.endsAtMs > nowMs)
-      return refused('SERVER_NAME_TAKEN')
-    if (!this.#table.hasRoomFor(owner, session, nowMs)) return refused('GATEWAY_FULL')
-    const added = this.#parts.registry.addLink(session.share, link)
+    const shareEndsAtMs = found.value.expiresAtMs
+    const before = this.#table.session(place, asked, nowMs)
+    if (before?.backend === asked.backend)
+      return { kind: 'session', session: before, endsAtMs: Math.min(before.endsAtMs, shareEndsAtMs), isReused: true }
+    // The one before gives way.
+    if (before === undefined && !this.#table.hasRoom(place, nowMs)) return refused('GATEWAY_FULL')
+    const endsAtMs = Math.min(asked.endsAtMs, shareEndsAtMs, place.endsAtMs)
+    const ends = { expiresAtMs: endsAtMs, ceilingMs: endsAtMs }
+    const maker = place.agent === undefined ? {} : { maker: place.agent.link }
+    const added = this.#parts.registry.addLink(asked.share, { ...link, ...ends, ...maker })
     if (typeof added === 'string') return refused(CODES[added])
-    this.#table.put(owner, session)
+    const session = { ...asked, endsAtMs }
+    this.#table.put(place, session)
     // It leads to another backend.
-    if (before !== undefined && before.endsAtMs > nowMs)
-      await this.#parts.registry.changeLink(before.share, before.link, { isRevoked: true })
-    return { kind: 'session', session, endsAtMs: endsWith(session), isReused: false }
-  }
-
-  #isReusable(before: GatewaySession, wanted: GatewaySession, nowMs: number): boolean {
-    if (before.share !== wanted.share || before.backend !== wanted.backend || before.endsAtMs <= nowMs) return false
-    const link = this.#parts.links.get(before.share, before.link)
-    return link !== undefined && !link.isRevoked && link.expiresAtMs > nowMs
+    if (before !== undefined) await this.#parts.registry.changeLink(before.share, before.link, { isRevoked: true })
+    return { kind: 'session', session, endsAtMs, isReused: false }
   }
 
   /** Whose registrations are meant. What an agent's token is good for is looked at here, since no share is asked. */
   #placeOf(asker: Asker): Result<Place, ProblemCode> {
-    if (asker.kind === 'owner') return ok({ owner: asker.id, own: undefined })
+    if (asker.kind === 'owner') return ok({ owner: asker.id, own: undefined, endsAtMs: Infinity })
     const share = this.#parts.shares.get(asker.share)
     const link = this.#parts.links.get(asker.share, asker.token)
     const isGood = link !== undefined && link.kind === 'agent' && !link.isRevoked && link.expiresAtMs > Date.now()
     if (share === undefined || share.isEnding) return err('SHARE_NOT_FOUND')
-    return isGood ? ok({ owner: share.owner, own: share.id }) : err('UNAUTHORIZED')
+    if (!isGood) return err('UNAUTHORIZED')
+    return ok({ owner: share.owner, own: share.id, agent: { share: share.id, link: link.id }, endsAtMs: link.expiresAtMs })
   }
 
   #shareOf({ owner, own }: Place, id: string): Result<KeptShare, ProblemCode> {

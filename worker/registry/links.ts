@@ -15,10 +15,11 @@ type LinkRow = {
   readonly policy: string | null
   readonly parent: string | null
   readonly limits: string | null
+  readonly maker: string | null
 }
 
 const LINK_COLUMNS =
-  'id, kind, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, ceiling_ms AS ceilingMs, version, revoked, policy, parent, limits'
+  'id, kind, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, ceiling_ms AS ceilingMs, version, revoked, policy, parent, limits, maker'
 
 export class LinkTable {
   readonly #sql: SqlStorage
@@ -26,7 +27,7 @@ export class LinkTable {
   constructor(sql: SqlStorage) {
     this.#sql = sql
     sql.exec(`
-      CREATE TABLE IF NOT EXISTS links (share TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, ceiling_ms INTEGER NOT NULL, version INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, parent TEXT, limits TEXT, PRIMARY KEY (share, id)) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS links (share TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, ceiling_ms INTEGER NOT NULL, version INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, parent TEXT, limits TEXT, maker TEXT, PRIMARY KEY (share, id)) WITHOUT ROWID;
     `)
     const known = new Set(
       sql
@@ -34,20 +35,32 @@ export class LinkTable {
         .toArray()
         .map(({ name }) => name),
     )
-    for (const name of ['parent', 'limits']) if (!known.has(name)) sql.exec(`ALTER TABLE links ADD COLUMN ${name} TEXT`)
+    for (const name of ['parent', 'limits', 'maker']) if (!known.has(name)) sql.exec(`ALTER TABLE links ADD COLUMN ${name} TEXT`)
   }
 
   /** Adds a link to a share that exists. */
-  add(share: string, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, policy, limits }: NewLink, version: number): void {
-    const row = [share, id, kind, name, createdAtMs, Math.min(expiresAtMs, ceilingMs), ceilingMs, version, policy ?? null, limits ?? null]
-    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, NULL, ?)', ...row)
+  add(share: string, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, policy, limits, maker }: NewLink, version: number): void {
+    const row = [
+      share,
+      id,
+      kind,
+      name,
+      createdAtMs,
+      Math.min(expiresAtMs, ceilingMs),
+      ceilingMs,
+      version,
+      policy ?? null,
+      limits ?? null,
+      maker ?? null,
+    ]
+    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, NULL, ?, ?)', ...row)
   }
 
   /** Adds a link that a holder has narrowed from another, which it cannot outlive. */
   derive(share: string, { id, name, endMs }: DerivedLink, parent: LinkRecord, nowMs: number, version: number): void {
     const ceilingMs = Math.min(parent.ceilingMs, endMs === 0 ? Infinity : endMs)
     const row = [share, id, parent.kind, name, nowMs, ceilingMs, ceilingMs, version, parent.id]
-    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, NULL)', ...row)
+    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, NULL, NULL)', ...row)
   }
 
   /**
@@ -156,11 +169,12 @@ export class LinkTable {
   }
 }
 
-function recordOf({ kind, revoked, policy, parent, limits, ...row }: LinkRow): LinkRecord {
+function recordOf({ kind, revoked, policy, parent, limits, maker, ...row }: LinkRow): LinkRecord {
   const facts = {
     ...(policy === null ? {} : { policy }),
     ...(limits === null ? {} : { limits }),
     ...(parent === null ? {} : { parent }),
+    ...(maker === null ? {} : { maker }),
   }
   return { ...row, kind: kind as LinkKind, isRevoked: revoked === 1, ...facts }
 }

@@ -79,7 +79,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
       forget: (share) => this.#forget(share),
       setAlarm: () => this.#setAlarm(),
     })
-    this.#gateway = new Gateway({ shares: this.#shares, links: this.#links, registry: this, sql })
+    this.#gateway = new Gateway({ shares: this.#shares, links: this.#links, registry: this, sql, hasRoom: () => this.#hasRoom() })
   }
 
   secrets(): RelaySecrets {
@@ -188,7 +188,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   async pin(id: string, change: PinChange, server?: string): Promise<Changed<ShareRecord> | 'full' | undefined> {
     const record = this.#shares.living(id)
     if (record === undefined || (server !== undefined && !record.servers.includes(server))) return undefined
-    const pins = record.trust.pins && changedPins(record.trust.pins, change, server)
+    const pins = record.trust.pins === undefined ? undefined : changedPins(record.trust.pins, change, server)
     if (pins === undefined) return undefined
     return pins === false || !this.#hasRoom() ? 'full' : this.changeShare(id, { pins })
   }

@@ -1,9 +1,19 @@
 /** The routes of mcp-web-ui's gateway: who may register a server and have a session made, what of a session is the same, and what it opens. */
-import { runInDurableObject } from 'cloudflare:test'
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../../requirements/verifies.ts'
 import { order, registryStub } from '../harness/orders.ts'
-import { cameFrom, createClientToken, createShare, fetchRelay, ORIGIN, ownerKey, type TestShare } from '../harness/relay.ts'
+import {
+  cameFrom,
+  createClientToken,
+  createShare,
+  fetchRelay,
+  linkIdOf,
+  ORIGIN,
+  ownerKey,
+  stubOf,
+  type TestShare,
+} from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { keyOf, WebAgent } from '../harness/web-agent.ts'
 
@@ -46,6 +56,21 @@ async function gateway(hello: object = { serves: 'web', app: APP }) {
   const share = await shareOf(token)
   const agent = await ScriptedAgent.connect(share, hello)
   return { token, share, agent, web: new WebAgent(agent) }
+}
+
+/** A row more like one of a share's, but for what is named. */
+function copyRow(sql: SqlStorage, table: string, share: string, named: Readonly<Record<string, string | number>>): void {
+  const ofKind = table === 'links' ? "AND kind = 'key'" : ''
+  const row = sql.exec(`SELECT * FROM ${table} WHERE share = ? ${ofKind} LIMIT 1`, share).one()
+  const all = Object.values({ ...row, ...named })
+  sql.exec(`INSERT INTO ${table} VALUES (${all.map(() => '?').join()})`, ...all)
+}
+
+/** Another share of an owner, with an agent that shares an app of the same name. */
+async function shareBeside(token: string): Promise<TestShare> {
+  const share = await shareOf(token)
+  await ScriptedAgent.connect(share, { serves: 'web', app: APP })
+  return share
 }
 
 async function linksOf({ id }: TestShare): Promise<readonly Told[]> {
@@ -140,7 +165,7 @@ describe('POST /register-server', () => {
     expect(rows).toEqual([{ name: 'other' }])
   })
 
-  test('takes a hundred of one owner, and not one more', async () => {
+  test('takes a hundred of the agents of a share, and not one more, whereas others and their owner have room of their own', async () => {
     verifies('seeds.gateway.bounded')
     const { token, share } = await gateway()
     await register(share.agentToken)
@@ -149,11 +174,24 @@ describe('POST /register-server', () => {
         { owner: string },
       ]
       for (let made = 1; made < 100; made++)
-        storage.sql.exec("INSERT INTO gateway_server VALUES (?, ?, ?, ?, '{}', 0, ?)", owner, `s${made}`, share.id, APP, Date.now())
+        storage.sql.exec(
+          "INSERT INTO gateway_server VALUES (?, ?, ?, ?, ?, '{}', 0, ?)",
+          owner,
+          share.id,
+          `s${made}`,
+          linkIdOf(share.agentToken),
+          APP,
+          Date.now(),
+        )
     })
     expect((await register(share.agentToken, { serverName: 'more' })).told['code']).toBe('GATEWAY_FULL')
     expect((await register(share.agentToken)).status).toBe(200)
     expect((await ask('GET', '/stats', token)).told['registeredServers']).toBe(100)
+    const beside = await shareBeside(token)
+    expect((await register(beside.agentToken)).status).toBe(200)
+    expect((await register(token, { serverName: 'own', share: share.id })).status).toBe(200)
+    await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.agentToken)}`, undefined, token)
+    expect((await ask('GET', '/stats', token)).told['registeredServers']).toBe(2)
   })
 })
 
@@ -182,20 +220,27 @@ describe('GET /discover-server/<name>', () => {
     expect((await discover(token)).told['share']).toBe(share.id)
   })
 
-  test('an agent takes no name of another share of its owner, who may move it', async () => {
+  test('names are of a share: nobody takes another’s, and an owner says which is meant where several have one', async () => {
     verifies('seeds.gateway.apart')
-    const { token, share } = await gateway()
-    await register(share.agentToken)
-    const beside = await shareOf(token)
-    await ScriptedAgent.connect(beside, { serves: 'web', app: APP })
-    expect((await register(beside.agentToken)).told['code']).toBe('SERVER_NAME_TAKEN')
-    expect(await register(beside.agentToken, { share: share.id })).toMatchObject({
-      status: 403,
-      told: { code: 'INSUFFICIENT_PERMISSIONS' },
-    })
-    await session(share.agentToken)
-    expect((await session(beside.agentToken)).told['code']).toBe('SERVER_NAME_TAKEN')
-    expect((await register(token, { share: beside.id })).told['share']).toBe(beside.id)
+    const { token, share: lent } = await gateway()
+    const mine = await shareBeside(token)
+    expect((await register(lent.agentToken)).status).toBe(200)
+    expect((await register(mine.agentToken)).told['share']).toBe(mine.id)
+    expect(await register(mine.agentToken, { share: lent.id })).toMatchObject({ status: 403, told: { code: 'INSUFFICIENT_PERMISSIONS' } })
+    const shares = [lent.id, mine.id].toSorted()
+    for (const refused of [await discover(token), await session(token)])
+      expect(refused).toMatchObject({ status: 409, told: { code: 'SERVER_NAME_AMBIGUOUS', shares } })
+    for (const { id } of [lent, mine]) {
+      expect((await discover(token, `todoodles?share=${id}`)).told['share']).toBe(id)
+      expect(String((await session(token, { share: id })).told['token']).startsWith(`${id}.`)).toBe(true)
+    }
+    for (const { id, agentToken } of [lent, mine]) {
+      expect((await discover(agentToken)).told['share']).toBe(id)
+      expect(String((await session(agentToken)).told['token']).startsWith(`${id}.`)).toBe(true)
+    }
+    // What an agent has registered is gone with its token.
+    await order('DELETE', `/api/shares/${lent.id}/tokens/${linkIdOf(lent.agentToken)}`, undefined, token)
+    expect((await discover(token)).told['share']).toBe(mine.id)
   })
 })
 
@@ -239,19 +284,24 @@ describe('POST /create-session', () => {
     await register(share.agentToken)
     const first = await session(share.agentToken, { backend: undefined })
     expect(first.status).toBe(200)
-    expect((await session(token)).told).toEqual({ ...first.told, reused: true })
+    expect((await session(share.agentToken)).told).toEqual({ ...first.told, reused: true })
+    // What one has had made is nobody else's, be it its owner.
+    const own = await session(token)
+    expect(own.told).toMatchObject({ reused: false })
+    expect(own.told['token']).not.toBe(first.told['token'])
+    expect((await session(token)).told).toEqual({ ...own.told, reused: true })
     for (const other of [{ userId: 'bob' }, { serverName: 'notes' }, { serverType: 'admin' }])
       expect((await session(share.agentToken, other)).told['token']).not.toBe(first.told['token'])
     expect((await ask('GET', '/stats', token)).told).toMatchObject({
-      totalActiveSessions: 4,
-      sessionsByServer: { todoodles: 3, notes: 1 },
-      sessionsByUser: { ann: 3, bob: 1 },
+      totalActiveSessions: 5,
+      sessionsByServer: { todoodles: 4, notes: 1 },
+      sessionsByUser: { ann: 4, bob: 1 },
       registeredServers: 1,
       oldestSession: expect.any(String),
       newestSession: expect.any(String),
       server: { uptime: expect.any(Number), timestamp: expect.any(String) },
     })
-    const link = (await linksOf(share)).find(({ name }) => name === 'mcp-webui: ann')
+    const [link] = (await linksOf(share)).filter(({ name }) => name === 'mcp-webui: ann')
     await order('DELETE', `/api/shares/${share.id}/tokens/${String(link?.['id'])}`, undefined, token)
     const anew = await session(share.agentToken)
     expect(anew.told).toMatchObject({ reused: false })
@@ -270,30 +320,56 @@ describe('POST /create-session', () => {
     expect((await session(share.agentToken)).told['code']).toBe('BACKEND_REFUSED')
   })
 
-  test('five hundred at a time, of which the ended make room', async () => {
+  test('five hundred of the agents of a share at a time, of which the ended and the revoked make room; others have room of their own', async () => {
     verifies('seeds.gateway.bounded')
-    const { share } = await gateway()
+    const { token, share } = await gateway()
     await session(share.agentToken)
     await runInDurableObject(registryStub(), (_, { storage }) => {
-      const [{ owner }] = storage.sql.exec<{ owner: string }>('SELECT owner FROM gateway_session WHERE share = ?', share.id).toArray() as [
-        { owner: string },
-      ]
       for (let made = 1; made < 500; made++)
-        storage.sql.exec(
-          "INSERT INTO gateway_session VALUES (?, ?, 'x', 't', ?, ?, 'l', 0, ?)",
-          owner,
-          `u${made}`,
-          share.id,
-          APP,
-          Date.now() + (made === 1 ? MINUTE_MS : 10 * MINUTE_MS),
-        )
+        for (const [table, named] of [
+          ['links', { id: `l${made}`, expires_at_ms: Date.now() + 10 * MINUTE_MS }],
+          ['gateway_session', { user: `u${made}`, link: `l${made}` }],
+        ] as const)
+          copyRow(storage.sql, table, share.id, named)
     })
     expect((await session(share.agentToken, { userId: 'bob' })).told['code']).toBe('GATEWAY_FULL')
     expect((await session(share.agentToken)).told['reused']).toBe(true)
+    const beside = await shareBeside(token)
+    for (const [asker, more] of [
+      [beside.agentToken, {}],
+      [token, { share: share.id }],
+    ] as const)
+      expect((await session(asker, more)).status).toBe(200)
     await runInDurableObject(registryStub(), (_, { storage }) => {
       storage.sql.exec("UPDATE gateway_session SET ends_at_ms = 0 WHERE share = ? AND user = 'u1'", share.id)
     })
     expect((await session(share.agentToken, { userId: 'bob' })).status).toBe(200)
+    expect((await session(share.agentToken, { userId: 'eve' })).told['code']).toBe('GATEWAY_FULL')
+    await order('DELETE', `/api/shares/${share.id}/tokens/l2`, undefined, token)
+    expect((await session(share.agentToken, { userId: 'eve' })).status).toBe(200)
+  })
+
+  test('what an agent’s token has had made ends with it: no later by its time, and at once when it is revoked', async () => {
+    verifies('seeds.gateway.sessions')
+    const { token, share, web, agent } = await gateway()
+    const { told: made } = await order('POST', `/api/shares/${share.id}/tokens`, { kind: 'agent', expires_in: 3600 }, token)
+    const short = await session(String(made['token']), { ttlMinutes: 500_000 })
+    expect(short.told['expiresAt']).toBe(made['expires_at'])
+    const { told } = await session(share.agentToken, { ttlMinutes: 500_000 })
+    const own = await session(token, { share: share.id })
+    const visit = (text: unknown): Promise<Response> => fetchRelay(`/s/${String(text).replace('.', '/k/')}/http/`)
+    const opens = async (text: unknown): Promise<void> => {
+      const { response } = await web.serve(visit(text))
+      expect([response.status, await response.text()]).toEqual([200, 'hello'])
+      await agent.expect('web_gone')
+    }
+    for (const one of [short.told, told, own.told]) await opens(one['token'])
+    await order('DELETE', `/api/shares/${share.id}/tokens/${String(made['id'])}`, undefined, token)
+    expect((await visit(short.told['token'])).status).toBe(410)
+    await opens(told['token'])
+    await evictDurableObject(stubOf(share))
+    expect((await visit(short.told['token'])).status).toBe(410)
+    expect((await ask('GET', '/stats', token)).told['totalActiveSessions']).toBe(2)
   })
 
   test('takes a time from a minute to a year, and ends with its share', async () => {

@@ -19,7 +19,7 @@ export interface RegisteredServer {
   readonly registeredAtMs: number
 }
 
-/** Names a session: there is one for each. */
+/** Names a session of a share: there is one for each, of whoever has had it made. */
 export interface GatewayKey {
   readonly user: string
   readonly name: string
@@ -55,7 +55,8 @@ export interface GatewayStats {
 }
 
 export type GatewayAnswer =
-  | { readonly kind: 'refused'; readonly code: ProblemCode }
+  /** `shares`: those that have a server of this name, where several have. */
+  | { readonly kind: 'refused'; readonly code: ProblemCode; readonly shares?: readonly string[] }
   /** `isMade`: somebody has come to that share, so that it can be asked without being made by that. */
   | { readonly kind: 'found'; readonly share?: string; readonly isMade: boolean; readonly server?: RegisteredServer }
   | { readonly kind: 'registered'; readonly server: RegisteredServer }

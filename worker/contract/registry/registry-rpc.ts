@@ -56,6 +56,8 @@ export interface NewLink extends Pick<LinkTrust, 'id' | 'kind' | 'expiresAtMs' |
   readonly createdAtMs: number
   /** End of the credential itself: no link outlives it, and it cannot be moved. */
   readonly ceilingMs: number
+  /** The agent's link whose holder has had this one made: it ends with that. */
+  readonly maker?: string
 }
 
 /** A link in the list of its share. */

@@ -57,7 +57,7 @@ export interface LinkTrust {
   readonly isRevoked: boolean
   readonly policy?: string
   readonly limits?: string
-  /** Of a link that a holder has narrowed: the one that it was narrowed from. */
+  /** Of a link that a holder has narrowed, or an agent has had made: the holder's, with which it ends. */
   readonly parent?: string
 }
 

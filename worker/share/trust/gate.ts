@@ -95,8 +95,9 @@ export class TrustGate {
     if (!isDerived(principal)) return principal
     const known = this.#roots.get(principal)
     if (known !== undefined) return known
-    const [root] = this.#chainOf(linkOf(principal))
-    if (root === undefined || root.parent !== undefined) return principal
+    const chain = this.#chainOf(linkOf(principal))
+    const root = chain.includes(undefined) ? undefined : chain.find((link) => link?.kind === chain.at(-1)?.kind)
+    if (root === undefined) return principal
     const name = `${root.kind}:${root.id}`
     this.#roots.set(principal, name)
     return name
