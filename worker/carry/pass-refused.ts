@@ -10,7 +10,7 @@ export type Renewed = (grant: KnownGrant) => Failure | undefined
 /** The same of a call, of which another state of things may have to be named, by which it is checked. */
 export type CallRenewed = (
   grant: KnownGrant,
-) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'awaitsJudgement' | 'hold' | 'runsOnce'>
+) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'isForOwnAgent' | 'awaitsJudgement' | 'hold' | 'runsOnce'>
 
 /** The Share does not let the holder's pass in, or `Renewed` has found that the request may not be made. */
 export class PassRefused extends Error {

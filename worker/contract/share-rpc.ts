@@ -38,6 +38,8 @@ interface CallFacts extends Resent, ToldOfCall, Holdable {
   readonly method: string
   /** Of tools/call that must be checked by what the server says of its tools: the state in which it was. */
   readonly toolsVersion?: string
+  /** Whether its client may make it is judged by a list of the agent that is to run it, or it asks for such a list: no other agent runs it instead. */
+  readonly isForOwnAgent?: true
   /** Of tools/call: whether its client may make it is not known, since the tools are not. It must not be sent on, but answered with their state. */
   readonly awaitsJudgement?: true
   /** Of tools/call: the tool's name, unless it is very long. */

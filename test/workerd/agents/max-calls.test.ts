@@ -5,8 +5,8 @@ import { AGENT_TURN_WAIT_MS } from '../../../worker/routing-limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { postModern } from '../harness/handshake-child.ts'
 import { shortTimers } from '../harness/held-timers.ts'
-import { createShare, EventReader, stubOf, TestClient } from '../harness/relay.ts'
-import { initialize, ScriptedAgent, takeOver } from '../harness/scripted-agent.ts'
+import { askAsOwner, createShare, EventReader, factsOf, stubOf, TestClient } from '../harness/relay.ts'
+import { BARE_SERVER, bodyText, initialize, ScriptedAgent, takeOver } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
 
 const callOf = (id: number): string => `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"t"}}`
@@ -94,6 +94,47 @@ test('a call without a session that only reads goes to another agent with room, 
   agent.answer((await agent.expect('call')).header, '1', '{"by":"first","resultType":"complete"}')
   expect(await (await third).json()).toMatchObject({ result: { by: 'first' } })
 })
+
+test.each(['modern', 'legacy'] as const)(
+  'a call of a client that may only read waits for the agent whose list it is judged by (%s era)',
+  async (era) => {
+    verifies('promise.11.own-list')
+    const more = era === 'modern' ? ',"resultType":"complete"' : ''
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { era, maxCalls: 1 })
+    const made = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy: { access: 'read' } })
+    const reader = { ...share, clientToken: (await made.json<{ token: string }>()).token }
+    const call = () => postModern(reader, 'tools/call', { name: 't', arguments: {} })
+    const tools = `{"tools":[{"name":"t","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}]${more}}`
+    const first = call()
+    await agent.expect('open')
+    if (era === 'legacy') {
+      agent.answer((await agent.expect('call')).header, '0', BARE_SERVER)
+      await agent.expect('notify')
+    }
+    const list = await agent.expect('call')
+    agent.answer(list.header, bodyText(list).slice(...list.header.id), tools)
+    const running = await agent.expect('call')
+    const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica', era })
+    const second = call()
+    await factsOf(share)
+    // The list by which the tools are known now is this agent's, and is asked of no other.
+    agent.notify(running.header.ch, '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}', {})
+    await factsOf(share)
+    const third = call()
+    await factsOf(share)
+    agent.answer(running.header, bodyText(running).slice(...running.header.id), `{"content":[]${more}}`)
+    await first
+    for (let calls = 0; calls < 2;) {
+      const next = await agent.expect('call')
+      if (next.header.method === 'tools/call') calls++
+      const result = next.header.method === 'tools/list' ? tools : `{"content":[],"by":"first"${more}}`
+      agent.answer(next.header, bodyText(next).slice(...next.header.id), result)
+    }
+    for (const response of [second, third]) expect(await (await response).json()).toMatchObject({ result: { by: 'first' } })
+    expect(other.waiting).toEqual([])
+  },
+)
 
 test('a call that is cancelled while it waits is never sent', async () => {
   const { agent, client, first, running } = await full()

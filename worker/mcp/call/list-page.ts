@@ -17,15 +17,16 @@ const LOST: ReadonlySet<ErrorCode> = new Set(['AGENT_LOST', 'ALREADY_EXECUTED', 
  * One page of a list; undefined when the server answers with an error, with what cannot be read, or at too great length. Else
  * how the client's own request fails: of that nothing was sent, whatever became of the list.
  */
-export async function askListPage(share: ShareClient, request: CallRequest, body: Uint8Array): Promise<ListPage | Unlisted | undefined> {
+export async function askListPage(share: ShareClient, asked: CallRequest, body: Uint8Array): Promise<ListPage | Unlisted | undefined> {
   let isChanged = false
   const renew = (): Promise<Renewal> => {
     isChanged = true
     return Promise.resolve(CHANGED)
   }
-  // What is told by it must be what the server says now.
-  const { canStandBy: _, ...own } = request
-  const answer = await readAnswer(new Courier(share, { ...own, isRelays: true }, body, { renew }))
+  // What is told by it must be what the server says now, and no other agent's.
+  const { canStandBy: _, ...own } = asked
+  const request = { ...own, isRelays: true, isForOwnAgent: true } as const
+  const answer = await readAnswer(new Courier(share, request, body, { renew }))
   if (answer === undefined || answer instanceof Uint8Array) return readPage(answer)
   if (isChanged || LOST.has(answer.code)) return 'changed'
   return answer.code === 'LINE_TOO_LONG' ? undefined : { ...answer, executed: 'no' }

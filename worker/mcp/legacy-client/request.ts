@@ -153,8 +153,17 @@ export class SessionRequest {
     const known = knownSessionTools(this.#share.id, this.#caller.session, method)
     const verdict = known === undefined ? undefined : ofRound(callVerdict(judge, message, known), retry)
     if (known !== undefined && verdict !== undefined && !('code' in verdict))
-      return { ...(this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }), ...verdict }
-    return { ...(this.#server === undefined ? { toolsVersion: '' } : { bridge: '' }), awaitsJudgement: true, hold: undefined }
+      return {
+        ...(this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }),
+        isForOwnAgent: true,
+        ...verdict,
+      }
+    return {
+      ...(this.#server === undefined ? { toolsVersion: '' } : { bridge: '' }),
+      isForOwnAgent: true,
+      awaitsJudgement: true,
+      hold: undefined,
+    }
   }
 
   async #toSeveral(offer: SpreadOffer, message: ClientMessage, sent: Sent): Promise<Renewal> {
@@ -214,7 +223,7 @@ export class SessionRequest {
     // By what the client may do now.
     const verdict = callVerdict(judgeFor(this.#share), message, tools)
     const ofIts = ofRound(verdict, retry)
-    if (!('code' in ofIts)) return ofIts
+    if (!('code' in ofIts)) return { isForOwnAgent: true, ...ofIts }
     if (!('code' in verdict)) return { kind: 'item', item: { kind: 'failed', failure: ofIts } }
     return { kind: 'item', item: { kind: 'failed', failure: this.#noted(message, verdict) ?? verdict } }
   }

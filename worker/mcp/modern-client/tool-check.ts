@@ -45,14 +45,15 @@ export class ToolCheck {
     const { message, headers } = this.#call
     const needed = neededList(judgeFor(this.#call.visitor.share), message)
     if (request.method !== 'tools/call' && needed === undefined) return request
+    const judged = needed === undefined ? {} : ({ isForOwnAgent: true } as const)
     const known = knownTools(this.#listName)
     if (known !== undefined && checkToolHeaders(known, message, headers).ok) {
       const verdict = this.#verdictBy(known)
       // What goes on with a call need not be allowed anew, which its child's era tells how to find out.
       const isSound = !('code' in verdict) && !(verdict.hold !== undefined && isFurtherRound(message.params))
-      if (isSound) return { ...request, toolsVersion: known.version, ...verdict }
+      if (isSound) return { ...request, toolsVersion: known.version, ...judged, ...verdict }
     }
-    const awaits = needed === undefined ? {} : ({ awaitsJudgement: true } as const)
+    const awaits = needed === undefined ? {} : ({ ...judged, awaitsJudgement: true } as const)
     return { ...request, toolsVersion: '', ...awaits, ...NOT_HELD }
   }
 
@@ -63,7 +64,7 @@ export class ToolCheck {
     if (neededList(judge, message) === undefined)
       return noted(visitor.share, visitor.principal, message, refusalOf(judge, message)) ?? NOT_HELD
     const { toolsVersion = '', awaitsJudgement, hold } = this.named(request)
-    return { toolsVersion, hold, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
+    return { toolsVersion, isForOwnAgent: true, hold, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
   }
 
   /** Why the call is refused by the tools of this version, or cannot be judged; undefined when it is not. */
@@ -88,7 +89,7 @@ export class ToolCheck {
   }
 
   /** Checks the call by the tools of this version: why it fails, or what it must say to be let through; `changed` when the child has another version by now. */
-  async by(toolsVersion: string): Promise<Unlisted | Pick<GroupCallRequest, 'toolsVersion' | 'hold' | 'runsOnce'>> {
+  async by(toolsVersion: string): Promise<Unlisted | Pick<GroupCallRequest, 'toolsVersion' | 'isForOwnAgent' | 'hold' | 'runsOnce'>> {
     const { message, headers, visitor } = this.#call
     const tools = await this.#toolsOf(toolsVersion)
     // Before any verdict: a tool that is denied fails as one that is unknown does.
@@ -101,7 +102,8 @@ export class ToolCheck {
     const { hold } = verdict
     const round = hold?.further === undefined ? undefined : await roundGivenIn(message.params)
     const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, further: { ...hold.further, round } } }
-    return { toolsVersion, ...held }
+    const isForOwnAgent = neededList(judgeFor(visitor.share), message) !== undefined
+    return { toolsVersion, ...(isForOwnAgent ? { isForOwnAgent } : {}), ...held }
   }
 
   /** Whether a server has refused a list to which only headers are held: what it mirrors is then for itself to check. */

@@ -65,7 +65,8 @@ export class ModernOnLegacy {
     const { channels, links, opener } = this.#parts
     const main = bridgedGroupOn(link, request.group)
     if (request.input !== undefined) return this.#giveInput(request, request.input, link)
-    if (request.isResend === true && request.awaitsJudgement !== true) return this.#again(request, link)
+    if (request.isResend === true && request.awaitsJudgement !== true && !this.#mustBeJudged(request, main, link))
+      return this.#again(request, link)
     const opening = bridgedIntroduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
     const { ch } = opener.readyBridged(main, link, opening)
@@ -176,6 +177,15 @@ export class ModernOnLegacy {
     if (current === undefined) return false
     this.#parts.subscriptions.put(current, key, filter)
     return true
+  }
+
+  /** Whether a call that may run twice was judged by another list than this agent's: what follows then tells by which it is to be. */
+  #mustBeJudged(request: GroupCallRequest, main: string, link: AgentLink): boolean {
+    if (request.isForOwnAgent !== true) return false
+    const { channels, links, repeatableCalls } = this.#parts
+    const current = channels.current(main)
+    const isSame = current?.link === link && links.toolsVersion(link, current.ch) === request.toolsVersion
+    return !isSame && repeatableCalls.mayRepeat(request)
   }
 
   /** The agent may have the call already, on whichever child it ran. */

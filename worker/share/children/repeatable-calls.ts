@@ -62,7 +62,7 @@ export class RepeatableCalls {
     )
   }
 
-  /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own. */
+  /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own, as one must that was judged by what that lists. */
   otherAgentFor(request: CallRequest): AgentLink | undefined {
     return this.#unlessBound(request, () => this.#channels.chooseLink())
   }
@@ -73,7 +73,7 @@ export class RepeatableCalls {
   }
 
   #unlessBound(request: CallRequest, choose: () => AgentLink | undefined): AgentLink | undefined {
-    const isBound = request.delivery === 'session' || READS_OF_PROCESS.has(request.method)
+    const isBound = request.isForOwnAgent === true || request.delivery === 'session' || READS_OF_PROCESS.has(request.method)
     const other = isBound ? undefined : choose()
     return other !== undefined && this.mayRepeat(request) ? other : undefined
   }
