@@ -218,7 +218,7 @@ const ALLOWED = {
     'promise.11.hidden': promised(
       'What the policies of a link do not allow is in none of its lists and is refused on every way in, as what does not exist is.',
     ),
-    'promise.11.own-list': promised('What is judged by what a server lists is run by the agent that has listed it, or judged anew.'),
+    'promise.11.own-list': promised('A call that waits for its turn is run by no other agent than that by whose list it was judged.'),
     'promise.11.changes': promised('A changed policy holds from the next request on.'),
     'promise.11.arguments': promised('A rule on arguments lets through what lies within it, and nothing that could be read otherwise.'),
     'promise.11.strictest': promised('Of several policies the strictest holds: one more never allows what fewer refuse.'),

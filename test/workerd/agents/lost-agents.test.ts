@@ -5,8 +5,8 @@ import { CLOSE, LINK_SUBPROTOCOL } from '../../../protocol/handshake.ts'
 import { GRACE_MS, HELLO_MS } from '../../../protocol/limits.ts'
 import { UNANSWERED_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
-import { askAsOwner, createShare, factsOf, fetchRelay, stubOf, TestClient } from '../harness/relay.ts'
-import { BARE_SERVER, bodyText, connected, initialize, ScriptedAgent, survivorOf, takeOver } from '../harness/scripted-agent.ts'
+import { createShare, factsOf, fetchRelay, stubOf, TestClient } from '../harness/relay.ts'
+import { BARE_SERVER, connected, ScriptedAgent, survivorOf, takeOver } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
@@ -139,32 +139,4 @@ describe('an agent of which nothing is heard', () => {
     expect((await factsOf(share)).agents).toHaveLength(1)
     greeted.close()
   })
-})
-
-test('a call that is judged by the list of an agent that is lost is made on no other while that may come back', async () => {
-  verifies('promise.11.own-list')
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share)
-  const made = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy: { access: 'read' } })
-  const client = new TestClient({ ...share, clientToken: (await made.json<{ token: string }>()).token })
-  const ch = await initialize(agent, client)
-  const listed = async (from: ScriptedAgent): Promise<void> => {
-    const list = await from.expect('call')
-    expect(list.header.method).toBe('tools/list')
-    const tools = '{"tools":[{"name":"t","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}]}'
-    from.answer(list.header, bodyText(list).slice(...list.header.id), tools)
-  }
-  const first = client.post(CALL)
-  await listed(agent)
-  agent.answer((await agent.expect('call')).header, '7', '{}')
-  expect((await first).status).toBe(200)
-  const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica' })
-  await agent.leave()
-  const second = client.post(CALL)
-  await factsOf(share)
-  const back = await ScriptedAgent.connect(share, { join: 'replica', ...survivorOf(ch, agent) })
-  await listed(back)
-  back.answer((await back.expect('call')).header, '7', '{"by":"own"}')
-  expect(await (await second).json()).toMatchObject({ result: { by: 'own' } })
-  expect(other.waiting).toEqual([])
 })

@@ -62,18 +62,19 @@ export class RepeatableCalls {
     )
   }
 
-  /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own, as one must that was judged by what that lists. */
+  /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own. */
   otherAgentFor(request: CallRequest): AgentLink | undefined {
     return this.#unlessBound(request, () => this.#channels.chooseLink())
   }
 
-  /** Another agent for a call that would have to wait on its own, which runs as many as it takes. */
+  /** Another agent for a call that would have to wait on its own, which runs as many as it takes; none where what that lists has been judged. */
   agentWithRoomFor(request: CallRequest, own: AgentLink): AgentLink | undefined {
+    if (request.isForOwnAgent === true) return undefined
     return this.#unlessBound(request, () => this.#channels.linkWithRoom(own))
   }
 
   #unlessBound(request: CallRequest, choose: () => AgentLink | undefined): AgentLink | undefined {
-    const isBound = request.isForOwnAgent === true || request.delivery === 'session' || READS_OF_PROCESS.has(request.method)
+    const isBound = request.delivery === 'session' || READS_OF_PROCESS.has(request.method)
     const other = isBound ? undefined : choose()
     return other !== undefined && this.mayRepeat(request) ? other : undefined
   }
