@@ -69,6 +69,12 @@ export const UPSTREAM_ERRORS = {
     retryable: false,
     message: 'This share is served over Streamable HTTP alone. Use its URL that ends in /mcp.',
   },
+  UPSTREAM_TASKS: {
+    http: 200,
+    rpc: -32000,
+    retryable: false,
+    message: 'Tasks are not passed on to the server that this share points at. Call the tool without a task.',
+  },
   UPSTREAM_SETTING: {
     http: 409,
     retryable: false,

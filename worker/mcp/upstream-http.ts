@@ -17,6 +17,7 @@ import { respondTo } from './upstream/client-response.ts'
 import { beginJudged, beginTold } from './upstream/judged-request.ts'
 import { forgetLists, POSTED } from './upstream/listed-tools.ts'
 import { MessageFilter } from './upstream/message-filter.ts'
+import { refusalOfTasks } from './upstream/refused-tasks.ts'
 import type { UpstreamAnswer } from './upstream/upstream-port.ts'
 import { upstreamPeer } from './upstream/upstream-peer.ts'
 import { WatchedRequest } from './upstream/watched-request.ts'
@@ -38,6 +39,8 @@ export const postUpstream = behindDoor(async (c, visitor) => {
   const { kind, method, id } = message.facts
   const refusal = guestRefusal(visitor, '', message)
   if (refusal !== undefined) return failureResponse(refusal, id?.raw)
+  const refusedTasks = refusalOfTasks(message)
+  if (refusedTasks !== undefined) return failureResponse(refusedTasks, id?.raw)
   const classified = classify(message.facts, message.params, raw.headers, visitor.revision)
   if (classified.era === 'refused') return failureResponse(classified.failure, id?.raw)
   // Over HTTP its clients notify of nothing (2026-07-28, basic/transports).
@@ -103,7 +106,7 @@ async function request(way: Way, message: ClientMessage, { revision, accepts, re
   return respondTo(
     {
       watched,
-      filter: filterOf(way, rawId, isSoon),
+      filter: filterOf(way, rawId, isSoon, facts.method === 'initialize' || facts.method === 'server/discover'),
       accepts,
       signal,
       rawId,
@@ -117,11 +120,12 @@ async function request(way: Way, message: ClientMessage, { revision, accepts, re
   )
 }
 
-function filterOf(way: Way, rawId: string | undefined, isAsked: boolean): MessageFilter {
+function filterOf(way: Way, rawId: string | undefined, isAsked: boolean, isOpening: boolean): MessageFilter {
   return new MessageFilter({
     share: way.share,
     rawId,
     isInspected: isAsked,
+    isOpening,
     onHeld: (held) => {
       forgetLists(way)
       noteHeld(way.share, held, (era) => upstreamPeer(way, era))
@@ -179,7 +183,7 @@ async function listen(way: Way, headers: Headers, signal: AbortSignal): Promise<
   return respondTo(
     {
       watched,
-      filter: filterOf(way, undefined, true),
+      filter: filterOf(way, undefined, true, false),
       accepts: { json: false, events: true },
       signal,
       rawId: undefined,

@@ -15,6 +15,7 @@ const UPSTREAMS = {
     'promise.upstream.sessions': promised(
       'The id of a session is given to its client encrypted: with another principal, share or upstream, or changed, it is exactly 404.',
     ),
+    'promise.upstream.tasks': promised('Nobody reads or ends the tasks of others there: tasks are refused, and not shown to be there.'),
     'promise.upstream.credentials': promised(
       "Nothing of a client's credentials reaches the upstream, and nothing that the owner has the relay tell it is shown to anybody.",
     ),

@@ -10,6 +10,7 @@ import type { ServerEntry } from '../../contract/pinned-server.ts'
 import { type Bounding, judgeFor } from '../policy/bounds.ts'
 import { type BoundedAnswer, boundedAnswer, policyEdits } from '../policy/pinned-answer.ts'
 import { isUiUri } from '../policy/pinned-entries.ts'
+import { withoutTaskCapability } from './refused-tasks.ts'
 
 interface Asked {
   readonly share: Bounding
@@ -17,6 +18,8 @@ interface Asked {
   readonly rawId: string | undefined
   /** Whether its answer must be looked into. */
   readonly isInspected: boolean
+  /** Its answer says what the upstream offers. */
+  readonly isOpening: boolean
   readonly onHeld: (held: readonly ServerEntry[]) => void
   /** One of the server's lists may have changed. */
   readonly onChanged: () => void
@@ -77,8 +80,9 @@ export class MessageFilter {
     const rawId = id === undefined ? 'null' : textAt(message, id)
     const isOurs = rawId === this.#asked.rawId
     if (isOurs) this.#answered = error === undefined ? 'ok' : 'error'
-    if (isOpen || (isOurs && !this.#asked.isInspected)) return message
-    return this.#bounded(message, rawId, isOurs)
+    const shown = isOurs && this.#asked.isOpening ? withoutTaskCapability(message) : message
+    if (isOpen || (isOurs && !this.#asked.isInspected)) return shown
+    return this.#bounded(shown, rawId, isOurs)
   }
 
   #mayHear(message: Uint8Array, root: number, method: unknown): boolean {
