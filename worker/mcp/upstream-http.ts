@@ -12,6 +12,7 @@ import { guestRefusal } from './policy/guests.ts'
 import { isInspected } from './policy/message-verdict.ts'
 import { type Accepts, isJson, isModernVisitor, legacyRevisionFault, readAccept } from './request-headers.ts'
 import { accepted, failureResponse, jsonResponse, unaskedFailureResponse } from './response/responses.ts'
+import { SESSION_HEADER } from './session-id.ts'
 import { behindDoor } from './streamable-http.ts'
 import { respondTo } from './upstream/client-response.ts'
 import { beginJudged, beginTold } from './upstream/judged-request.ts'
@@ -23,6 +24,8 @@ import { upstreamPeer } from './upstream/upstream-peer.ts'
 import { WatchedRequest } from './upstream/watched-request.ts'
 import { ASK_ANEW, mirroredFields, type Way, wayOf } from './upstream/way.ts'
 import type { McpContext, Visitor } from './visitor.ts'
+
+const EVENT_ID_HEADER = 'last-event-id'
 
 export const postUpstream = behindDoor(async (c, visitor) => {
   const { raw } = c.req
@@ -113,6 +116,7 @@ async function request(way: Way, message: ClientMessage, { revision, accepts, re
       size: bytes.length,
       keepAliveMs: revision === undefined ? KEEPALIVE_MS : LEAVING_KEEPALIVE_MS,
       mayBeginEarly: facts.method !== 'initialize',
+      mayReturn: way.fields[SESSION_HEADER] !== undefined,
       isSoon,
       sessionFields: way.sessionFields,
     },
@@ -172,13 +176,17 @@ export const getUpstream = behindDoor(async (c, visitor) => {
   const refused = refuseModern(visitor)
   if (refused !== undefined) return refused
   if (!readAccept(headers.get('accept')).events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
+  // Without a session nobody knows whose events they are that an id goes on from.
+  if (headers.has(EVENT_ID_HEADER) && !headers.has(SESSION_HEADER)) return failureResponse({ code: 'SESSION_REQUIRED' })
   return onWay({ c, visitor }, (way) => listen(way, headers, signal))
 })
 
 async function listen(way: Way, headers: Headers, signal: AbortSignal): Promise<Response> {
   const watched = await WatchedRequest.begin(way.share, { principal: way.principal, method: '' }, way.moved)
   if ('code' in watched) return failureResponse(watched)
-  const fields = { ...mirroredFields(headers, false), ...way.fields, accept: 'text/event-stream' }
+  const lastEventId = headers.get(EVENT_ID_HEADER)
+  const returns = lastEventId === null ? {} : { [EVENT_ID_HEADER]: lastEventId }
+  const fields = { ...mirroredFields(headers, false), ...returns, ...way.fields, accept: 'text/event-stream' }
   const pending = way.port.ask({ method: 'GET', fields, signal: watched.signal, maxMs: UPSTREAM_WORK_MS })
   return respondTo(
     {
@@ -190,6 +198,7 @@ async function listen(way: Way, headers: Headers, signal: AbortSignal): Promise<
       size: 0,
       keepAliveMs: KEEPALIVE_MS,
       mayBeginEarly: true,
+      mayReturn: way.fields[SESSION_HEADER] !== undefined,
       isSoon: false,
       sessionFields: way.sessionFields,
     },

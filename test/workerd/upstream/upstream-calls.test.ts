@@ -63,6 +63,17 @@ describe('a client of the handshake era', () => {
     await vi.waitFor(() => expect(upstream.last.signal.aborted).toBe(true))
   })
 
+  test('goes on from no event without the session that it was told in: it might be another client’s', async () => {
+    verifies('promise.upstream.sessions')
+    const upstream = FakeUpstream.start()
+    const client = new TestClient(await createUpstreamShare())
+    const refused = await client.resume('up-1')
+    expect([refused.status, await refused.json()]).toMatchObject([400, { error: { data: { code: 'SESSION_REQUIRED' } } }])
+    expect(upstream.fetched).toEqual([])
+    expect((await client.post(CALL, { 'last-event-id': 'up-1' })).status).toBe(200)
+    expect(upstream.last.headers.get('last-event-id')).toBeNull()
+  })
+
   test('that takes no events gets the answer alone, and one that takes only events gets JSON as an event', async () => {
     verifies('promise.upstream.streams')
     const upstream = FakeUpstream.start()

@@ -98,10 +98,14 @@ describe('a call of which the upstream', () => {
     verifies('promise.upstream.failures')
     const upstream = FakeUpstream.start()
     const client = new TestClient(await createUpstreamShare())
-    for (const [event, rest] of [
-      ['data: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n', 'UPSTREAM_BROKEN'],
-      ['id: 1\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n', undefined],
+    for (const [event, rest, hasSession] of [
+      ['data: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n', 'UPSTREAM_BROKEN', false],
+      ['id: 1\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n', 'UPSTREAM_BROKEN', false],
+      ['data: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n', 'UPSTREAM_BROKEN', true],
+      ['id: 1\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n', undefined, true],
     ] as const) {
+      upstream.answer = () => undefined
+      if (hasSession) await client.initialize()
       const stream = eventStream()
       upstream.answer = () => stream.response()
       const events = new EventReader(await client.post(CALL))

@@ -26,6 +26,8 @@ export interface Recipient {
   readonly keepAliveMs: number
   /** The response may begin before the upstream's: there is no session to tell in its head. */
   readonly mayBeginEarly: boolean
+  /** Its client can come back to the upstream for the rest of a stream: an event's id counts in the session alone that it was told in. */
+  readonly mayReturn: boolean
   /** Its answer needs no work, so that the upstream's time is not over when it has begun. */
   readonly isSoon: boolean
   /** What the head says of the session that the upstream has given. */
@@ -131,7 +133,7 @@ export class EventStream {
   async #passes(bytes: Uint8Array): Promise<boolean> {
     const { filter } = this.#to
     const { others, data, hasId } = readEvent(bytes)
-    if (hasId) this.#mayReturn = true
+    if (hasId && this.#to.mayReturn) this.#mayReturn = true
     const message = data === undefined || data === '' ? undefined : encoder.encode(data)
     const seen = message === undefined ? undefined : await filter.seen(message)
     if (seen === 'unclear') return false

@@ -77,8 +77,6 @@ export async function wayOf(c: McpContext, visitor: Visitor, isFirst: boolean): 
 /** Fields of MCP that pass from the client to the upstream. `isModern`: those too that mirror the body. */
 export function mirroredFields(headers: Headers, isModern: boolean): UpstreamFields {
   const passes = (name: string): boolean =>
-    name === 'mcp-protocol-version' ||
-    name === 'last-event-id' ||
-    (isModern && (name === 'mcp-method' || name === 'mcp-name' || name.startsWith('mcp-param-')))
+    name === 'mcp-protocol-version' || (isModern && (name === 'mcp-method' || name === 'mcp-name' || name.startsWith('mcp-param-')))
   return Object.fromEntries([...headers].filter(([name]) => passes(name)))
 }
