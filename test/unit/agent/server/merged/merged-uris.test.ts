@@ -59,10 +59,11 @@ test('MergedUris leads to no URI that a policy forbids, by none that the policy 
     fc.property(rule, claims, spelled, (deny, named, uri) => {
       const judge = new PolicyJudge([{ access: 'admin', resources: { deny }, arguments: [], hold: [] }])
       const uris = new MergedUris()
-      for (const [server, text, isTemplate] of named)
+      const shown = named.map(([server, text, isTemplate]) => {
         if (isTemplate) uris.template(server, `${text}{+more}`)
-        else uris.resource(server, text)
-      if (judge.resource(uri)) expect(judge.resource(uris.find(uri)?.uri ?? uri)).toBe(true)
+        return isTemplate ? namedUri(server, text) : uris.resource(server, text)
+      })
+      for (const asked of [uri, ...shown]) if (judge.resource(asked)) expect(judge.resource(uris.find(asked)?.uri ?? asked)).toBe(true)
     }),
   )
 })
