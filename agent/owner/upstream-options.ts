@@ -14,7 +14,12 @@ const FILE = '--upstream-header-file'
 
 export function addUpstreamOptions(command: Command): Command {
   return command
-    .addOption(new Option('--upstream <url>', 'the share points at this public server (https, Streamable HTTP), without an agent'))
+    .addOption(
+      new Option(
+        '--upstream <url>',
+        'the share points at this public server (https, Streamable HTTP), without an agent; a relay of your own takes private ones with ALLOW_PRIVATE_UPSTREAMS',
+      ),
+    )
     .addOption(new Option(`${FILE} <file>`, 'what that server is told with each request, a line "Name: value" each'))
 }
 

@@ -13,6 +13,9 @@ export interface UpstreamServer {
 /** Names of one label, and those that no public name server answers for (RFC 6761, RFC 6762, RFC 8375, RFC 9476; ICANN, .internal). */
 const LOCAL_NAME = /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|private|corp|home|lan|home\.arpa|alt|invalid|test|onion)$/
 
+/** Behind what a relay does not take that was not told to. */
+const OWN_RELAY = "a relay of one's own takes http and private addresses with ALLOW_PRIVATE_UPSTREAMS (docs/self-hosting.md)"
+
 /** RFC 9110 §5.6.2. */
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const FIELD_VALUE = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
@@ -45,9 +48,11 @@ function readUrl(text: string, mayBePrivate: boolean): URL | string {
   if (text.length > MAX_UPSTREAM_URL_CHARS) return `must have ${MAX_UPSTREAM_URL_CHARS} characters at most`
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'https:' && !(mayBePrivate && url.protocol === 'http:')))
-    return 'must be like https://mcp.example.com/mcp'
+    return mayBePrivate
+      ? 'must be https or http, like https://mcp.example.com/mcp'
+      : `must be https, like https://mcp.example.com/mcp; ${OWN_RELAY}`
   if (url.username !== '' || url.password !== '') return 'must have no user name and password: give them in headers'
-  if (!mayBePrivate && !isPublicHost(url.hostname)) return 'must be at a public address'
+  if (!mayBePrivate && !isPublicHost(url.hostname)) return `must be at a public address; ${OWN_RELAY}`
   url.hash = ''
   return url
 }

@@ -19,6 +19,12 @@ describe('readUpstreamServer', () => {
     expect(readUpstreamServer({ url }, PUBLIC)).toEqual({ ok: true, value: { url: new URL(url).href, headers: {} } })
   })
 
+  test.each(['http://mcp.example.com/mcp', 'https://127.0.0.1/mcp', 'http://127.0.0.1:1/mcp'])('says of %s which relay takes it', (url) => {
+    verifies('promise.upstream.public-only')
+    const error = expect.stringMatching(/^url must be (?:https|at a public address).*ALLOW_PRIVATE_UPSTREAMS/)
+    expect(readUpstreamServer({ url }, PUBLIC)).toEqual({ ok: false, error })
+  })
+
   const PRIVATE = [
     '127.0.0.1 127.1 2130706433 0x7f000001 0177.0.0.1 127.0.0.1. 0.0.0.0 0 10.0.0.1 10.255.255.255 100.64.0.1 169.254.169.254',
     '172.16.0.1 172.31.255.255 192.168.1.1 192.0.2.1 198.18.0.1 198.51.100.1 203.0.113.9 224.0.0.1 255.255.255.255 240.0.0.1',
