@@ -152,7 +152,7 @@ function ownLink(run: OwnerRun, share: ShareAnswer, answer: Answer): string {
   return `Your own link to it, which may do everything, so keep it to yourself:
 
 ${urlSetup(share, textOf(answer, 'share_url'), answer['web_url'])}
-Token and URL are shown this once. A link that may only read, for somebody else:
+${typeof answer['agent_token'] === 'string' ? 'Token and URL are' : 'The URL is'} shown this once. A link that may only read, for somebody else:
 
   ${run.program} token create ${shellWord(named)} --read-only --name Ann --expires 3d
 `
@@ -190,7 +190,9 @@ async function showShare(run: OwnerRun, named: string): Promise<void> {
 function serversText(servers: readonly ServerAnswer[], columns: number): string {
   if (servers.length === 0) return ''
   const rows = servers.map(({ name, url, isConnected }) => [name, isConnected ? 'connected' : 'away', url])
-  return `\n${table([{ title: 'SERVER' }, { title: 'AGENT' }, { title: 'URL' }], rows, columns)}`
+  const isAnyAway = servers.some(({ isConnected }) => !isConnected)
+  const advice = isAnyAway ? 'One that is away for good is taken out by share remove-server.\n' : ''
+  return `\n${table([{ title: 'SERVER' }, { title: 'AGENT' }, { title: 'URL' }], rows, columns)}${advice}`
 }
 
 /** What a server wrote before it ended is its owner's to read, line by line, none of which looks like one of ours. */

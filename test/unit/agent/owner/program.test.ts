@@ -88,6 +88,7 @@ describe('share', () => {
       const upstream = { url: UPSTREAM.url, headers: { Authorization: 'Bearer a:b' } }
       expect(JSON.parse(made.asked[0]?.body ?? '')).toEqual({ upstream })
       expect(made.written).toContain('It points at https://mcp.example.com/mcp, and needs no agent.')
+      expect(made.written).toContain('The URL is shown this once.')
       expect(made.written).not.toContain('MCP_EDGE_TOKEN')
       const changed = await ran(['share', 'update', 'docs', ...options], { [`PATCH ${AT}`]: { body: { ...SHARE, upstream: UPSTREAM } } })
       expect(JSON.parse(changed.asked.at(-1)?.body ?? '')).toEqual({ upstream })
@@ -150,6 +151,7 @@ describe('share', () => {
       [`GET ${AT}`]: { body: { ...SHARE, servers, agents: [agent], sessions: 0 } },
     })
     expect(written).toMatch(/^SERVER +AGENT +URL\ngit +connected +https:\/\/relay\.example\/s\/a\/git\/mcp\nfiles +away /m)
+    expect(written).toContain('taken out by share remove-server')
     expect(written).toMatch(/^m \(git\) /m)
   })
 
