@@ -203,13 +203,15 @@ describe.each([
   ['a client of 2026-07-28', 'legacy'],
   ['a client of 2026-07-28', 'modern'],
 ] as const)('%s whose agent is lost under the list of a server of the %s era', (kind, era) => {
-  async function lost(): Promise<{ readonly share: TestShare; readonly response: Promise<Response> }> {
+  /** `before`: what is done while the agent is still there. */
+  async function lost(before?: () => void): Promise<{ readonly share: TestShare; readonly response: Promise<Response> }> {
     const { share, agent } = await failing(undefined, { era })
     const client = kind === 'a session' ? await begin(share) : undefined
     agent.silent.add('tools/list')
-    const before = agent.calls('tools/list').length
+    const listed = agent.calls('tools/list').length
     const response = client === undefined ? postModern(share, 'tools/call', CALL) : client.post(request('tools/call', CALL))
-    await agent.until(() => agent.calls('tools/list').length > before)
+    await agent.until(() => agent.calls('tools/list').length > listed)
+    before?.()
     await agent.agent.leave()
     return { share, response }
   }
@@ -224,8 +226,8 @@ describe.each([
 
   test('is told to come back later where none comes', async () => {
     verifies('promise.7.list-failure')
-    const { response } = await lost()
-    runClockFaster(16)
+    // Before it is lost: how long it is waited for is told by timers that begin then.
+    const { response } = await lost(() => runClockFaster(16))
     const text = await (await response).text()
     expect(text).toContain('"AGENT_AWAY"')
     expect(text).toContain('"executed":"no"')

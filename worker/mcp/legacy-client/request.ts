@@ -152,18 +152,10 @@ export class SessionRequest {
     if (method === undefined) return {}
     const known = knownSessionTools(this.#share.id, this.#caller.session, method)
     const verdict = known === undefined ? undefined : ofRound(callVerdict(judge, message, known), retry)
-    if (known !== undefined && verdict !== undefined && !('code' in verdict))
-      return {
-        ...(this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }),
-        isForOwnAgent: true,
-        ...verdict,
-      }
-    return {
-      ...(this.#server === undefined ? { toolsVersion: '' } : { bridge: '' }),
-      isForOwnAgent: true,
-      awaitsJudgement: true,
-      hold: undefined,
-    }
+    const judgedBy = (version: string) =>
+      ({ ...(this.#server === undefined ? { toolsVersion: version } : { bridge: version }), isForOwnAgent: true }) as const
+    if (known !== undefined && verdict !== undefined && !('code' in verdict)) return { ...judgedBy(known.version), ...verdict }
+    return { ...judgedBy(''), awaitsJudgement: true, hold: undefined }
   }
 
   async #toSeveral(offer: SpreadOffer, message: ClientMessage, sent: Sent): Promise<Renewal> {
