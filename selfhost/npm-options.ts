@@ -1,5 +1,6 @@
 /** Options that npm took for its own, since the two dashes before them were forgotten. No I/O. */
 import type { Variables } from '../agent/config/environment.ts'
+import { isLoopbackHost } from './address.ts'
 
 /**
  * The arguments of `npm start` as they were meant. npm hands an option that stands before `--` to its scripts as a
@@ -19,5 +20,5 @@ export function mistakenWebApp(env: Variables): string | undefined {
   const taken = env['npm_config_https_proxy'] ?? ''
   if (env['npm_lifecycle_event'] !== 'start' || taken === env['HTTPS_PROXY'] || taken === env['https_proxy']) return undefined
   const hostname = URL.parse(taken)?.hostname ?? ''
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.') ? taken : undefined
+  return isLoopbackHost(hostname.replace(/^\[|\]$/g, '')) ? taken : undefined
 }
