@@ -1,12 +1,12 @@
 /** Next.js in development: a page of its server, hydrated, with a server action, an API route and hot reload. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NODE } from '../harness/program.ts'
 import { StateFolder } from '../harness/selfhost.ts'
 import { install } from '../interop/npm-packages.ts'
 import type { Proof } from '../interop/proof.ts'
 import { needsBrowser } from './browser.ts'
-import { withApp } from './served-app.ts'
+import { withApp, writeProject } from './served-app.ts'
 
 const PACKAGES = ['next@16.4.6', 'react@19.3.1', 'react-dom@19.3.1']
 
@@ -24,16 +24,12 @@ export function Counter() {
 }
 `
 
-async function project(root: string): Promise<void> {
-  await mkdir(join(root, 'app/api/hello'), { recursive: true })
-  const files = {
-    'app/layout.jsx': 'export default ({ children }) => <html lang="en"><body>{children}</body></html>\n',
-    'app/page.jsx': 'import { Counter } from \'./counter.jsx\'\nexport default () => <main><p id="from">the server</p><Counter /></main>\n',
-    'app/counter.jsx': COUNTER('count'),
-    'app/actions.js': "'use server'\nexport async function add(a, b) {\n  return a + b\n}\n",
-    'app/api/hello/route.js': 'export const POST = async (request) => Response.json({ got: await request.json() })\n',
-  }
-  for (const [name, text] of Object.entries(files)) await writeFile(join(root, name), text)
+const FILES = {
+  'app/layout.jsx': 'export default ({ children }) => <html lang="en"><body>{children}</body></html>\n',
+  'app/page.jsx': 'import { Counter } from \'./counter.jsx\'\nexport default () => <main><p id="from">the server</p><Counter /></main>\n',
+  'app/counter.jsx': COUNTER('count'),
+  'app/actions.js': "'use server'\nexport async function add(a, b) {\n  return a + b\n}\n",
+  'app/api/hello/route.js': 'export const POST = async (request) => Response.json({ got: await request.json() })\n',
 }
 
 export const nextProofs: readonly Proof[] = [
@@ -44,7 +40,7 @@ export const nextProofs: readonly Proof[] = [
       await using folder = await StateFolder.create()
       const root = folder.path
       await install(root, PACKAGES)
-      await project(root)
+      await writeProject(root, FILES)
       const args = (port: number): string[] => [
         join(root, 'node_modules/next/dist/bin/next'),
         'dev',

@@ -1,4 +1,6 @@
 /** A program with a web page, shared as its users share it, and open in a browser. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort, portOpen } from '../../bench/contenders/contender.ts'
 import { asObject, textField } from '../harness/json.ts'
@@ -19,6 +21,15 @@ export interface ServedApp {
   readonly localOrigin: string
   readonly origin: string
   readonly webUrl: string
+}
+
+/** Writes the files of a project, by their paths below `root`. */
+export async function writeProject(root: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(root, name)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, text)
+  }
 }
 
 /** Starts the program, shares it with `agentArgs` beside --http, opens it in a browser, and hands all of it to `prove`. */

@@ -1,12 +1,11 @@
 /** SvelteKit: a form action of its server, which refuses posts of any other origin than the one that it is asked under. */
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NODE } from '../harness/program.ts'
 import { StateFolder } from '../harness/selfhost.ts'
 import { install } from '../interop/npm-packages.ts'
 import type { Proof } from '../interop/proof.ts'
 import { needsBrowser } from './browser.ts'
-import { withApp } from './served-app.ts'
+import { withApp, writeProject } from './served-app.ts'
 
 const PACKAGES = ['vite@8.3.8', 'svelte@5.57.3', '@sveltejs/kit@3.2.0', '@sveltejs/vite-plugin-svelte@7.3.1']
 
@@ -18,16 +17,12 @@ const PAGE = `<script>
 <form method="POST"><input name="word" value="hello"><button>say</button></form>
 `
 
-async function project(root: string): Promise<void> {
-  await mkdir(join(root, 'src/routes'), { recursive: true })
-  const files = {
-    'vite.config.js': "import { sveltekit } from '@sveltejs/kit/vite'\nexport default { plugins: [sveltekit()] }\n",
-    'src/app.html': '<!doctype html><html lang="en"><head>%sveltekit.head%</head><body><div>%sveltekit.body%</div></body></html>\n',
-    'src/routes/+page.svelte': PAGE,
-    'src/routes/+page.server.js':
-      "export const load = () => ({ from: 'the server' })\nexport const actions = { default: async ({ request }) => ({ said: String((await request.formData()).get('word')) }) }\n",
-  }
-  for (const [name, text] of Object.entries(files)) await writeFile(join(root, name), text)
+const FILES = {
+  'vite.config.js': "import { sveltekit } from '@sveltejs/kit/vite'\nexport default { plugins: [sveltekit()] }\n",
+  'src/app.html': '<!doctype html><html lang="en"><head>%sveltekit.head%</head><body><div>%sveltekit.body%</div></body></html>\n',
+  'src/routes/+page.svelte': PAGE,
+  'src/routes/+page.server.js':
+    "export const load = () => ({ from: 'the server' })\nexport const actions = { default: async ({ request }) => ({ said: String((await request.formData()).get('word')) }) }\n",
 }
 
 export const svelteKitProofs: readonly Proof[] = [
@@ -38,7 +33,7 @@ export const svelteKitProofs: readonly Proof[] = [
       await using folder = await StateFolder.create()
       const root = folder.path
       await install(root, PACKAGES)
-      await project(root)
+      await writeProject(root, FILES)
       const args = (port: number): string[] => [
         join(root, 'node_modules/vite/bin/vite.js'),
         '--host',

@@ -6,7 +6,7 @@ import { StateFolder } from '../harness/selfhost.ts'
 import { install } from '../interop/npm-packages.ts'
 import type { Proof } from '../interop/proof.ts'
 import { needsBrowser } from './browser.ts'
-import { withApp } from './served-app.ts'
+import { withApp, writeProject } from './served-app.ts'
 
 const PACKAGES = ['vite@8.3.8']
 
@@ -20,14 +20,11 @@ show(greeting)
 if (import.meta.hot) import.meta.hot.accept('./greeting.js', (next) => show(next.greeting))
 `
 
-async function project(root: string): Promise<void> {
-  const files = {
-    'index.html': '<!doctype html><title>Vite</title><p id="out"></p><script type="module" src="/main.js"></script>\n',
-    'main.js': MAIN,
-    'style.css': '#out { color: rgb(1, 2, 3) }\n',
-    'greeting.js': GREETING('first'),
-  }
-  for (const [name, text] of Object.entries(files)) await writeFile(join(root, name), text)
+const FILES = {
+  'index.html': '<!doctype html><title>Vite</title><p id="out"></p><script type="module" src="/main.js"></script>\n',
+  'main.js': MAIN,
+  'style.css': '#out { color: rgb(1, 2, 3) }\n',
+  'greeting.js': GREETING('first'),
 }
 
 /** `agentArgs`: with --keep-host the server sees the public host, which it must be told of. */
@@ -40,7 +37,7 @@ function viteProof(name: string, agentArgs: readonly string[], config: string): 
       await using folder = await StateFolder.create()
       const root = folder.path
       await install(root, PACKAGES)
-      await project(root)
+      await writeProject(root, FILES)
       await writeFile(join(root, 'vite.config.js'), `export default ${config}\n`)
       const args = (port: number): string[] => [
         join(root, 'node_modules/vite/bin/vite.js'),

@@ -64,7 +64,7 @@ async function createLink(c: ApiContext): Promise<Response> {
     ...(kind === 'key'
       ? { share_url: secret, ...(webUrl === undefined ? {} : { web_url: webUrl }) }
       : { [form === 'host' ? 'agent_url' : 'token']: secret }),
-    ...warningOf(warning, nameWarning(link, await registryOf(c).links(share.id))),
+    ...warningOf(warning, await nameWarning(link, async () => registryOf(c).links(share.id))),
   })
 }
 
@@ -103,7 +103,7 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   if (unreached.length > 0) return unreachedResponse(share.id, unreached)
   if (value.isRevoked) return c.body(null, 204)
   const { warning } = change.policy === undefined ? {} : await readWarning(c, share, value.policy)
-  const named = change.name === undefined ? undefined : nameWarning(value, await registryOf(c).links(share.id))
+  const named = change.name === undefined ? undefined : await nameWarning(value, async () => registryOf(c).links(share.id))
   return answer(c, 200, { ...linkFacts(share, value, (await usesOf(c, share)).get(value.id)), ...warningOf(warning, named) })
 }
 

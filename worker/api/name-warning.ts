@@ -4,12 +4,11 @@ import type { LinkRecord } from '../contract/registry/registry-rpc.ts'
 /** What links have whose owner has named none: nobody means one of them by it. */
 const UNNAMED = 'unnamed'
 
-/** A sentence about a new name; undefined where it is the only one. `others`: those that may be meant by names, this one among them or not. */
-export function nameWarning(
-  { id, name }: Pick<LinkRecord, 'id' | 'name'>,
-  others: readonly Pick<LinkRecord, 'id' | 'name'>[],
-): string | undefined {
-  if (name === UNNAMED || !others.some((other) => other.id !== id && other.name === name)) return undefined
+type Named = Pick<LinkRecord, 'id' | 'name'>
+
+/** A sentence about a new name; undefined where it is the only one. `others`: asked for those that may be meant by names, this one among them or not. */
+export async function nameWarning({ id, name }: Named, others: () => Promise<readonly Named[]>): Promise<string | undefined> {
+  if (name === UNNAMED || !(await others()).some((other) => other.id !== id && other.name === name)) return undefined
   return 'Another has the same name, so commands and lists cannot tell the two apart by it: use the ids, or rename one.'
 }
 

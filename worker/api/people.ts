@@ -48,10 +48,11 @@ async function invite(c: ApiContext): Promise<Response> {
   const facts = { ...personFacts(share, { ...added, isPending: true }), code: code.text, url: `${base}/mcp` }
   const { warning } = await readWarning(c, share, policy)
   // Whoever is out may be invited anew.
-  const others = (await registryOf(c).people(share.id)).filter(
-    (record) => statusOf(record, Math.min(record.expiresAtMs, share.expiresAtMs)) !== 'revoked',
-  )
-  return answer(c, 201, { ...facts, ...warningOf(warning, nameWarning(added, others)) })
+  const others = async () =>
+    (await registryOf(c).people(share.id)).filter(
+      (record) => statusOf(record, Math.min(record.expiresAtMs, share.expiresAtMs)) !== 'revoked',
+    )
+  return answer(c, 201, { ...facts, ...warningOf(warning, await nameWarning(added, others)) })
 }
 
 async function list(c: ApiContext): Promise<Response> {
