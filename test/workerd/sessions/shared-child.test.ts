@@ -22,6 +22,18 @@ async function serve(agent: ScriptedAgent, server: string): Promise<string> {
   return header.ch
 }
 
+/** A shared child that has sessions of two clients. */
+async function twoClients() {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+  const [client, other] = [new TestClient(share), new TestClient(share)]
+  const initialized = client.initialize()
+  const ch = await serve(agent, OLD_SERVER)
+  await initialized
+  await other.initialize()
+  return { share, agent, client, other, ch }
+}
+
 afterEach(() => void vi.restoreAllMocks())
 
 describe('the initialize of a shared child', () => {
@@ -147,13 +159,7 @@ describe('what a shared child says to all', () => {
   })
 
   test('about a resource reaches its subscribers only', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
-    const [subscriber, other] = [new TestClient(share), new TestClient(share)]
-    const initialized = subscriber.initialize()
-    const ch = await serve(agent, OLD_SERVER)
-    await initialized
-    await other.initialize()
+    const { agent, client: subscriber, other, ch } = await twoClients()
     const heard = new EventReader(await subscriber.listen())
     await agent.expect('resume')
     const overheard = new EventReader(await other.listen())
@@ -178,13 +184,7 @@ describe('a task of a shared child', () => {
 
   /** A client whose task `one` the child has begun, and another. */
   async function begun() {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
-    const [client, other] = [new TestClient(share), new TestClient(share)]
-    const initialized = client.initialize()
-    const ch = await serve(agent, OLD_SERVER)
-    await initialized
-    await other.initialize()
+    const { share, agent, client, other, ch } = await twoClients()
     const response = client.post('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","task":{"ttl":60000}}}')
     agent.answer((await agent.expect('call')).header, '1', '{"task":{"taskId":"one","status":"working","ttl":60000}}')
     expect((await response).status).toBe(200)
@@ -253,13 +253,7 @@ describe('a task of a shared child', () => {
 
 test('a client’s notification of an extension reaches the shared child as it was sent, and is accepted with the agent’s receipt', async () => {
   verifies('promise.2.notifications-held')
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
-  const [client, other] = [new TestClient(share), new TestClient(share)]
-  const initialized = client.initialize()
-  const ch = await serve(agent, OLD_SERVER)
-  await initialized
-  await other.initialize()
+  const { agent, client, other, ch } = await twoClients()
   for (const from of [client, other]) {
     const noted = `{"jsonrpc":"2.0","method":"com.example/note","params":{"n":1.0,"big":12345678901234567890}}`
     const accepted = from.post(noted)

@@ -35,6 +35,17 @@ async function codeIn(response: Response): Promise<string | undefined> {
   return error?.data.code
 }
 
+/** A share, and a call of a client of it that its upstream answers by a stream. */
+async function underWay(settings: Parameters<typeof createUpstreamShare>[0] = {}) {
+  const upstream = FakeUpstream.start()
+  const share = await createUpstreamShare(settings)
+  const client = new TestClient(share)
+  const stream = eventStream()
+  upstream.answer = ({ body }) => (body.includes('"id":7') ? stream.response() : undefined)
+  const events = new EventReader(await client.post(CALL))
+  return { upstream, share, client, stream, events }
+}
+
 describe('what ends with a link', () => {
   test('is cut off within a second: streams, answers that are waited for, and what the upstream is still sending', async () => {
     verifies('promise.upstream.cut')
@@ -66,12 +77,7 @@ describe('what ends with a link', () => {
 
   test('goes on when the share’s object was reset, and is cut off all the same', async () => {
     verifies('promise.upstream.cut')
-    const upstream = FakeUpstream.start()
-    const share = await createUpstreamShare()
-    const client = new TestClient(share)
-    const stream = eventStream()
-    upstream.answer = () => stream.response()
-    const events = new EventReader(await client.post(CALL))
+    const { upstream, share, client, stream, events } = await underWay()
     await resetShare(share)
     stream.write('data: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n')
     expect(await events.next()).toContain('progress')
@@ -92,12 +98,7 @@ describe('what ends with a link', () => {
 
   test('is cut off also while the share’s object sleeps', async () => {
     verifies('promise.upstream.cut')
-    const upstream = FakeUpstream.start()
-    const share = await createUpstreamShare({ limits: { concurrent: 1 } })
-    const client = new TestClient(share)
-    const stream = eventStream()
-    upstream.answer = ({ body }) => (body.includes('"id":7') ? stream.response() : undefined)
-    const events = new EventReader(await client.post(CALL))
+    const { upstream, share, client, events } = await underWay({ limits: { concurrent: 1 } })
     await evictDurableObject(stubOf(share))
     expect((await client.post(CALL.replace('7', '9'))).status).toBe(429)
     await change(share, { paused: true })
@@ -225,12 +226,7 @@ describe('limits and the audit', () => {
 
   test('bound how many run at once, also those whose streams are open', async () => {
     verifies('promise.upstream.limits')
-    const upstream = FakeUpstream.start()
-    const share = await createUpstreamShare({ limits: { concurrent: 1 } })
-    const client = new TestClient(share)
-    const stream = eventStream()
-    upstream.answer = ({ body }) => (body.includes('"id":7') ? stream.response() : undefined)
-    const events = new EventReader(await client.post(CALL))
+    const { share, client, stream, events } = await underWay({ limits: { concurrent: 1 } })
     expect((await client.post(CALL.replace('7', '9'))).status).toBe(429)
     stream.write('data: {"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"m"}}\n\n')
     stream.end()
@@ -242,12 +238,7 @@ describe('limits and the audit', () => {
 
   test('tell of a client that has left, and cut the upstream off', async () => {
     verifies('promise.upstream.limits')
-    const upstream = FakeUpstream.start()
-    const share = await createUpstreamShare()
-    const client = new TestClient(share)
-    const stream = eventStream()
-    upstream.answer = () => stream.response()
-    const events = new EventReader(await client.post(CALL))
+    const { upstream, share, events } = await underWay()
     await events.cancel()
     await vi.waitFor(() => expect(upstream.last.signal.aborted).toBe(true))
     await vi.waitFor(async () => {
