@@ -251,6 +251,12 @@ export const WEB_PACE_LEAST_BYTES = 64 * 1024
 /** How long after a call web exchanges go on at a pace, in milliseconds: whoever has called calls again. */
 export const WEB_PACE_CALLS_MS = 2_000
 
+/**
+ * Bytes a millisecond of web exchanges on one link beside calls, at most: 200 Mbit/s, which few lines have upwards, and a quarter of what one object
+ * carries on a machine of two cores. So it has time for calls.
+ */
+export const WEB_RATE_BYTES_PER_MS = 25_000
+
 /** How long the way of a link is remembered, in milliseconds: to find it, nothing may be on its way for a moment. */
 export const WEB_PACE_MEMORY_MS = 10_000
 

@@ -7,7 +7,7 @@ import { fixture } from '../test/harness/selfhost.ts'
 import { NODE, Program } from '../test/harness/program.ts'
 import { readHelpOnly } from '../test/harness/usage.ts'
 import { AWAY_WAIT_MS } from '../worker/limits.ts'
-import { ABANDONED_HEADINGS, measureAbandoned } from './abandoned/measure.ts'
+import { ABANDONED_HEADINGS, isLetGo, measureAbandoned, shownAbandoned } from './abandoned/measure.ts'
 import { usdPerMillion } from './cost-model.ts'
 import { machine, ownVersions } from './machine.ts'
 import { cpuUs } from './process-tree.ts'
@@ -53,6 +53,7 @@ class Meter {
       title,
       each('workerRequests'),
       each('objectRequests'),
+      each('alarmsRung'),
       each('agentMessages'),
       each('workerMessages'),
       round(sent),
@@ -85,6 +86,7 @@ const HEADINGS = [
   'per',
   'Worker requests',
   'object requests',
+  'of them alarms',
   'messages in from agent',
   'from Worker',
   'out',
@@ -184,7 +186,7 @@ async function measureSessions(relay: ProfiledRelay, meter: Meter): Promise<void
   })
 }
 
-/** A call waits for an agent that does not come: each object request is a subrequest of the one that the client has made. */
+/** A call waits for an agent that does not come: each object request that is no alarm is a subrequest of the one that the client has made. */
 async function measureAway(relay: ProfiledRelay, meter: Meter): Promise<void> {
   const share = await relay.createShare()
   const client = new Client(relay, share)
@@ -227,7 +229,9 @@ async function measureCalls(relay: ProfiledRelay, meter: Meter): Promise<void> {
 readHelpOnly(`node bench/cost.ts
 
 Measures in workerd what each thing that a relay does asks of its platform: requests, messages, rows, time. It takes some minutes
-and has no options; docs/cost.md says what the figures mean.`)
+and has no options; docs/cost.md says what the figures mean.
+
+Exit code: 0 when the object slept after all that clients left behind, and served the next call, else 1.`)
 
 await using relay = await ProfiledRelay.start(METER)
 const meter = new Meter(relay)
@@ -236,5 +240,6 @@ await measureSessions(relay, meter)
 await measureAway(relay, meter)
 const abandoned = await measureAbandoned(relay)
 process.stdout.write(
-  `${JSON.stringify({ ...machine(), ...ownVersions() })}\n${textTable([HEADINGS, ...meter.rows])}\n\n${textTable([PRICE_HEADINGS, ...meter.prices])}\n\n${textTable([ABANDONED_HEADINGS, ...abandoned])}\n`,
+  `${JSON.stringify({ ...machine(), ...ownVersions() })}\n${textTable([HEADINGS, ...meter.rows])}\n\n${textTable([PRICE_HEADINGS, ...meter.prices])}\n\n${textTable([ABANDONED_HEADINGS, ...abandoned.map(shownAbandoned)])}\n`,
 )
+if (!abandoned.every(isLetGo)) process.exitCode = 1

@@ -2,6 +2,7 @@
 import { WebSocket } from 'ws'
 import { WEB_PACE_CALLS_MS, WEB_PACE_SILENT_MS } from '../limits.ts'
 import { WebPace } from '../web/web-pace.ts'
+import { WebRate } from '../web/web-rate.ts'
 import type { LinkSocket } from './link-socket.ts'
 
 interface Parts {
@@ -15,9 +16,13 @@ export class WebPacing {
   readonly #socket: LinkSocket
   readonly #parts: Parts
   readonly #pace = new WebPace()
+  readonly #rate = new WebRate()
   /** When a call came last, in monotonic milliseconds. */
   #calledMs = -Infinity
-  #timer: NodeJS.Timeout | undefined
+  /** Until it is clear that no mark comes back. */
+  #silentTimer: NodeJS.Timeout | undefined
+  /** Until the rate allows more. */
+  #rateTimer: NodeJS.Timeout | undefined
 
   constructor(socket: LinkSocket, parts: Parts) {
     this.#socket = socket
@@ -35,9 +40,14 @@ export class WebPacing {
   hasRoom(): boolean {
     const nowMs = performance.now()
     // Whom nobody waits behind need not be slow.
-    if (nowMs - this.#calledMs > WEB_PACE_CALLS_MS || this.#pace.hasRoom(nowMs)) return true
-    this.#ping(this.#pace.markRest(nowMs))
-    return false
+    if (nowMs - this.#calledMs > WEB_PACE_CALLS_MS) return true
+    if (!this.#pace.hasRoom(nowMs)) {
+      this.#ping(this.#pace.markRest(nowMs))
+      return false
+    }
+    const waitMs = this.#rate.waitMs(nowMs)
+    if (waitMs > 0) this.#resumeIn(waitMs)
+    return waitMs === 0
   }
 
   /** Sends so many bytes, with the marks that are due. */
@@ -46,11 +56,20 @@ export class WebPacing {
     this.#ping(this.#pace.markBefore(nowMs))
     send()
     this.#pace.sent(bytes, nowMs)
+    this.#rate.sent(bytes, nowMs)
     this.#ping(this.#pace.markBehind(nowMs))
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
+    clearTimeout(this.#silentTimer)
+    clearTimeout(this.#rateTimer)
+  }
+
+  #resumeIn(ms: number): void {
+    this.#rateTimer ??= setTimeout(() => {
+      this.#rateTimer = undefined
+      this.#parts.resume()
+    }, ms)
   }
 
   /** The other end's platform sends it back by itself (RFC 6455 §5.5.2), and wakes nobody for it. */
@@ -58,12 +77,12 @@ export class WebPacing {
     if (mark === undefined || this.#socket.readyState !== WebSocket.OPEN) return
     this.#parts.flush()
     this.#socket.ping?.(mark)
-    if (!this.#pace.hasHeard) this.#timer ??= setTimeout(() => this.#came(undefined), WEB_PACE_SILENT_MS)
+    if (!this.#pace.hasHeard) this.#silentTimer ??= setTimeout(() => this.#came(undefined), WEB_PACE_SILENT_MS)
   }
 
   /** A mark has come back; undefined: none ever does. */
   #came(name: string | undefined): void {
-    clearTimeout(this.#timer)
+    clearTimeout(this.#silentTimer)
     if (name === undefined) this.#pace.giveUp()
     else this.#pace.came(name, performance.now())
     this.#parts.resume()

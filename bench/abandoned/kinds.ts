@@ -1,5 +1,6 @@
 /** What clients leave behind, each by what it asks for before it goes. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { LEFT_SESSION_MS } from '../../worker/limits.ts'
 
 /** How long a request is under way before its client leaves: its server has it by then. */
 const UNDER_WAY_MS = 500
@@ -9,6 +10,8 @@ export interface Kind {
   readonly leave: (client: LeavingClient) => Promise<unknown>
   /** The agent has left before. */
   readonly isAway?: true
+  /** The object has itself woken so long after it was let go, and is idle anew from then. */
+  readonly alarmMs?: number
 }
 
 /** Makes requests that it does not wait for. */
@@ -89,7 +92,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'list', leave: opened((client) => client.leave(LIST)) },
   { name: 'batch', leave: opened((client) => client.leave(BATCH, { 'mcp-protocol-version': '2025-03-26' })) },
   { name: 'GET stream', leave: opened((client) => client.leaveStream()) },
-  { name: 'HTTP+SSE stream', leave: (client) => client.leaveSession() },
+  { name: 'HTTP+SSE stream', leave: (client) => client.leaveSession(), alarmMs: LEFT_SESSION_MS },
   {
     name: 'listen',
     leave: (client) =>

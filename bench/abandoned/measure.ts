@@ -15,12 +15,27 @@ const SERVER_FILE = join(import.meta.dirname, 'server.ts')
 
 export const ABANDONED_HEADINGS = ['left by its client', 'object slept', 'next call']
 
-/** A row for each kind, all measured at once, each on a share of its own. */
-export async function measureAbandoned(relay: ProfiledRelay): Promise<string[][]> {
+interface Abandoned {
+  readonly name: string
+  readonly hasSlept: boolean
+  /** What the next call was answered with, where that was no result. */
+  readonly failure: string | undefined
+}
+
+export function isLetGo({ hasSlept, failure }: Abandoned): boolean {
+  return hasSlept && failure === undefined
+}
+
+export function shownAbandoned({ name, hasSlept, failure }: Abandoned): string[] {
+  return [name, hasSlept ? 'yes' : 'NO', failure === undefined ? 'works' : `FAILS: ${failure}`]
+}
+
+/** One for each kind, all measured at once, each on a share of its own. */
+export async function measureAbandoned(relay: ProfiledRelay): Promise<Abandoned[]> {
   return await Promise.all(KINDS.map((kind) => measure(relay, kind)))
 }
 
-async function measure(relay: ProfiledRelay, kind: Kind): Promise<string[]> {
+async function measure(relay: ProfiledRelay, kind: Kind): Promise<Abandoned> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await StateFolder.create())
   const share = await relay.createShare()
@@ -33,13 +48,13 @@ async function measure(relay: ProfiledRelay, kind: Kind): Promise<string[]> {
   await kind.leave(client)
   const before = await relay.incarnation(share)
   // An agent that has left is given up by alarm, and the call that waited for it has come back once before.
-  await delay((kind.isAway === true ? GRACE_MS : LET_GO_MS) + IDLE_MS)
+  await delay((kind.isAway === true ? GRACE_MS : LET_GO_MS + (kind.alarmMs ?? 0)) + IDLE_MS)
   const hasSlept = (await relay.incarnation(share)) !== before
   if (kind.isAway === true) stack.use(await startAgent(relay, share, folder.path))
   const next = new LeavingClient(`${relay.origin}${share.path}`)
   await next.open()
   const answer = await next.call('echo')
-  return [kind.name, hasSlept ? 'yes' : 'NO', answer.includes('"content"') ? 'works' : `FAILS: ${answer.slice(0, 100)}`]
+  return { name: kind.name, hasSlept, failure: answer.includes('"content"') ? undefined : answer.slice(0, 100) }
 }
 
 async function startAgent(relay: ProfiledRelay, share: ShareAccess, folder: string): Promise<Program> {

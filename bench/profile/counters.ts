@@ -3,6 +3,8 @@
 export const NOTHING = {
   workerRequests: 0,
   objectRequests: 0,
+  /** Of those, what the object had itself woken for. */
+  alarmsRung: 0,
   agentMessages: 0,
   workerMessages: 0,
   sentMessages: 0,

@@ -47,6 +47,7 @@ function countRequests(prototype: object): void {
       },
       () => {
         meter.objectRequests++
+        if (name === 'alarm') meter.alarmsRung++
         begin()
       },
     )
