@@ -28,17 +28,17 @@ async function main(command: Command, args: readonly string[]): Promise<ExitCode
   parse(command, args)
   const cwd = process.cwd()
   const { config, check: isCheck } = command.opts<RawOptions>()
-  const isOne = config === undefined || config === ''
-  const prepareServers = (): readonly PreparedServer[] => prepareConfig(command, cwd)
-  const prepared = isOne ? [prepare(command, cwd)] : prepareServers()
   if (isCheck === true) {
-    process.stdout.write(check(prepared, process.platform))
+    process.stdout.write(check(command, { cwd, platform: process.platform }))
     return EXIT.OK
   }
+  const isOne = config === undefined || config === ''
+  const prepared = isOne ? prepare(command, cwd) : undefined
   // The process list must not show a token given as an argument for longer than it takes to read it.
   process.title = 'mcp-edge-agent'
-  const [first] = prepared
-  return isOne && first !== undefined ? await serveOne(first) : await serveConfig(resolvePath(cwd, config ?? ''), prepareServers)
+  return prepared === undefined
+    ? await serveConfig(resolvePath(cwd, config ?? ''), () => prepareConfig(command, cwd))
+    : await serveOne(prepared)
 }
 
 type Common = Pick<RunContext, 'guard' | 'leave' | 'kill' | 'platform' | 'version'>
