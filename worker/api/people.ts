@@ -9,7 +9,7 @@ import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { LINK_ID_BYTES, MAX_LIFE_S, SECOND_MS } from './credentials.ts'
 import { EMAIL, NewPerson, type Person } from './operations/people.ts'
-import { nameWarning, warningOf } from './name-warning.ts'
+import { hasNamesake, nameWarning, warningOf } from './name-warning.ts'
 import { readWarning } from './read-warning.ts'
 import { answer, isoTime, knownShare, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
@@ -48,11 +48,14 @@ async function invite(c: ApiContext): Promise<Response> {
   const facts = { ...personFacts(share, { ...added, isPending: true }), code: code.text, url: `${base}/mcp` }
   const { warning } = await readWarning(c, share, policy)
   // Whoever is out may be invited anew.
-  const others = async () =>
-    (await registryOf(c).people(share.id)).filter(
-      (record) => statusOf(record, Math.min(record.expiresAtMs, share.expiresAtMs)) !== 'revoked',
+  const isTaken = async (): Promise<boolean> => {
+    const all = await registryOf(c).people(share.id)
+    return hasNamesake(
+      added,
+      all.filter(({ isRevoked }) => !isRevoked),
     )
-  return answer(c, 201, { ...facts, ...warningOf(warning, await nameWarning(added, others)) })
+  }
+  return answer(c, 201, { ...facts, ...warningOf(warning, await nameWarning(added.name, isTaken)) })
 }
 
 async function list(c: ApiContext): Promise<Response> {

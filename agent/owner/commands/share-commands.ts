@@ -10,6 +10,7 @@ import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from '../poli
 import { agentSetup, shellWord, urlSetup } from '../setup-texts.ts'
 import { hanging, localTime, pairs, plain, seen, table } from '../table.ts'
 import { addUpstreamOptions, type UpstreamOptions, upstreamOf } from '../upstream-options.ts'
+import { remarkWarning } from './token-commands.ts'
 import { heldText, problemText } from './tools-commands.ts'
 
 interface NewShareOptions extends UpstreamOptions {
@@ -123,6 +124,7 @@ async function createShare(run: OwnerRun, options: NewShareOptions): Promise<voi
 ${setup}
 ${ownLink(run, made, answer)}`
   })
+  remarkWarning(run, answer)
 }
 
 async function rotateShare(run: OwnerRun, named: string, agents: true | undefined): Promise<void> {
@@ -265,6 +267,7 @@ function find(run: OwnerRun, named: string): Promise<ShareAnswer> {
 
 function showChanged(run: OwnerRun, answer: Answer): void {
   run.show(answer, () => describe(run, readShare(answer)))
+  remarkWarning(run, answer)
 }
 
 function describe(run: OwnerRun, share: ShareAnswer, ...more: readonly (readonly [string, string])[]): string {

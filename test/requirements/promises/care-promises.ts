@@ -257,7 +257,7 @@ const ALLOWED = {
       'It is offered from the request on that follows its acceptance by the owner, who is shown both texts and accepts what was shown.',
     ),
     'promise.11.name-warning': promised(
-      'Whoever names a link or a person as another is named is told that names cannot tell the two apart.',
+      'Whoever names a share, a link, a person or an owner as another is named is told that names cannot tell the two apart.',
     ),
     'promise.11.read-warning': promised(
       'Whoever makes a link that may only read is told where the server says of no tool that it only reads.',

@@ -2,8 +2,7 @@
 import * as v from 'valibot'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, life, name, policy, Policy } from './members.ts'
-import { NO_CONTENT, type Operation, time } from './operation.ts'
-import { warning } from './tokens.ts'
+import { NO_CONTENT, type Operation, time, warning } from './operation.ts'
 
 export const EMAIL = /^[^\s@]+@[^\s@]+$/
 
