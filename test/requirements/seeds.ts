@@ -12,7 +12,10 @@ export const SEEDS = [
       ),
       'seeds.health': promised('/health answers anybody, and tells nothing.'),
       'seeds.catalog': promised(
-        'An owner is told of its own shares whether they serve, what their servers say of themselves, and how many tools clients are offered; nothing of what is held back.',
+        'An owner is told of its own shares whether they serve, what their servers say of themselves, and how many tools clients are offered; of what is held back no more than how much.',
+      ),
+      'seeds.catalog.follows': promised(
+        'The catalogue follows the agents that are there: of a server whose agent is gone it tells nothing once another serves in its place.',
       ),
       'seeds.server-json': promised(
         'Each share is described as the MCP Registry does it, within the bounds of that format, and without a credential.',
