@@ -12,7 +12,7 @@ import { agentCommand, parse, prepare, type Prepared, VERSION } from './config/o
 import { prepareConfig } from './config/prepare-config.ts'
 import type { PreparedServer } from './config/prepared-server.ts'
 import { watchFile } from './config/watch.ts'
-import { isOwnerCommand, nearOwnerWord, runOwner } from './owner/program.ts'
+import { isOwnerCommand, nearOwnerCommand, runOwner } from './owner/program.ts'
 import { processTerminal } from './owner/terminal.ts'
 import { run, type RunContext } from './run.ts'
 import { Servers } from './servers.ts'
@@ -124,8 +124,8 @@ async function order(args: readonly string[]): Promise<ExitCode> {
 
 /** Whoever has mistyped an owner's command has an agent's run fail, which says nothing of owners. */
 function withHint(error: unknown, words: readonly string[]): unknown {
-  const meant = nearOwnerWord(words)
   const isOfCommand = error instanceof AgentExit && (error.exit === EXIT.USAGE || error.exit === EXIT.CHILD)
+  const meant = isOfCommand ? nearOwnerCommand(words, processTerminal()) : undefined
   if (!isOfCommand || meant === undefined) return error
   const message = `${error.message.replace(/\.?$/, '.')} Did you mean the owner's command ${meant}? See: mcp-edge-agent ${meant} --help`
   return new AgentExit(error.exit, error.code, message, { cause: error })

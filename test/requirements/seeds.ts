@@ -51,6 +51,9 @@ export const SEEDS = [
       'seeds.variables': promised(
         "The variables of ContextForge's reverse proxy are taken where ours say nothing, and its token reaches no server.",
       ),
+      'seeds.start-options': promised(
+        'npm start refuses, or says that it does not look at, what names another relay or its token; a command in one word is taken.',
+      ),
       'seeds.options': promised(
         'Its options, and levels in capitals, are taken as well; a command in one word is parted as a shell does, and no shell runs it.',
       ),

@@ -48,6 +48,7 @@ const SIGNS_OF_LIFE = {
   said: ['docs/design.md, promise 8'],
   revisions: [],
   requirements: {
+    'promise.8.start-orders': promised('npm start says how whoever runs it hands out another link, and sees who calls.'),
     'promise.8.failing-start': promised(
       'The owner of a server that fails to start is told so at once, with its last words, before anybody calls.',
     ),
