@@ -40,6 +40,13 @@ interface Root {
   readonly app: RawOptions | undefined
 }
 
+/** In place of a token that is missing, which is told of by itself, so that all else is looked at as well. */
+const STAND_IN: TokenSource = {
+  token: ['{}', '{"aud":"mcp-edge/agent","share":"-","iss":"https://relay.invalid"}', ''.padEnd(32)]
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.'),
+}
+
 /** Names in the log what a share has of its own. */
 const OF_SHARE = 'share'
 
@@ -143,8 +150,9 @@ function wantedServers(
     const [options] = faults.collect(() => serverOptions(name, entry, { parsed: command, folder }))
     const tokens = tokensOf.get(name) ?? []
     const server = names.get(name)
-    if (options === undefined || (server !== undefined && shareToken === undefined)) return []
-    if (server !== undefined) return [{ name, entry, options: withOptions(options, { ...shareToken, server }), hasCopies: false }]
+    if (options === undefined) return []
+    if (server !== undefined)
+      return [{ name, entry, options: withOptions(options, { ...(shareToken ?? STAND_IN), server }), hasCopies: false }]
     return tokens.map((token) => ({ name, entry, options: withOptions(options, token), hasCopies: tokens.length > 1 }))
   })
   const renamed = [...names].filter(([name, server]) => name !== server)
@@ -153,7 +161,7 @@ function wantedServers(
     ...(inFile !== undefined && sharing.length === 0 ? ['each server has a token of its own, so that of the file is of no use'] : []),
   ]
   const { servers: apart, app } = withoutWebApps(wanted, faults)
-  return { wanted: apart, root: shareToken === undefined || sharing.length === 0 ? undefined : { token: shareToken, app }, warnings }
+  return { wanted: apart, root: sharing.length === 0 ? undefined : { token: shareToken ?? STAND_IN, app }, warnings }
 }
 
 /** A share has one web app, which is not below the name of a server. */

@@ -49,7 +49,7 @@ test('check() names a command that is not there beside all else that is wrong wi
     checkedFile({
       a: { token: token('a'), command: 'no-such-one', spare: 3 },
       b: { token: token('b'), command: 'no-such-other', cwd: 'nowhere' },
-      c: { command: 'x' },
+      c: { command: process.execPath },
     }),
   )
   for (const part of ['servers.a.spare', 'no-such-one', 'no-such-other', 'b: --cwd', 'The server c has no token'])

@@ -229,15 +229,7 @@ test('prepareConfig() says all that is wrong at once, a line each', () => {
       far: { ...B, cwd: 'nowhere' },
     },
   }
-  const said = (): string => {
-    try {
-      prepared(config)
-      return ''
-    } catch (error) {
-      return error instanceof Error ? error.message : ''
-    }
-  }
-  const lines = said().split('\n')
+  const lines = faultsOf(config)
   expect(lines).toHaveLength(3)
   for (const part of ['The server two has a command and a url', 'The server none has no token', 'far: --cwd'])
     expect(
@@ -261,12 +253,7 @@ test('prepareConfig() says with them what is wrong with the form of the file, wi
       file: { command: 'x', tokenFile: 'none.token', reconnectDelay: 'soon' },
     },
   }
-  let said = ''
-  try {
-    prepared(config)
-  } catch (error) {
-    said = error instanceof Error ? error.message : ''
-  }
+  const lines = faultsOf(config)
   const parts = [
     'servers.era.era',
     'era: --idle-stop soon',
@@ -282,12 +269,47 @@ test('prepareConfig() says with them what is wrong with the form of the file, wi
   ]
   for (const part of parts)
     expect(
-      said.split('\n').filter((line) => line.includes(part)),
+      lines.filter((line) => line.includes(part)),
       part,
     ).toHaveLength(1)
-  expect(said.split('\n').filter((line) => line.startsWith('bad: --allow, --deny or --argument'))).toHaveLength(2)
-  expect(said.split('\n')).toHaveLength(parts.length + 2)
+  expect(lines.filter((line) => line.startsWith('bad: --allow, --deny or --argument'))).toHaveLength(2)
+  expect(lines).toHaveLength(parts.length + 2)
 })
+
+test('prepareConfig() looks at all else of servers whose token is missing', () => {
+  verifies('promise.config.check')
+  const servers = { a: { command: 'x', idleStop: 'soon' }, b: { http: 'http://a/path' }, c: { url: 'ftp://x', headers: { Host: 'x' } } }
+  const parts = [
+    'a has no token',
+    'b has no token',
+    'c has no token',
+    'a: --idle-stop',
+    'share: --http',
+    'c: --url must',
+    'c: The header Host',
+  ]
+  const lines = faultsOf({ servers })
+  for (const part of parts)
+    expect(
+      lines.filter((line) => line.includes(part)),
+      part,
+    ).toHaveLength(1)
+  expect(lines).toHaveLength(parts.length)
+  expect(faultsOf({ token: 5, servers: { a: servers.a } })).toEqual([
+    expect.stringMatching(/token must be/),
+    'a: --idle-stop soon must be a time such as 90s, 30m or 1h, or 0, of at most 24 days.',
+  ])
+})
+
+/** What is said to be wrong, line by line. */
+function faultsOf(config: object): readonly string[] {
+  try {
+    prepared(config)
+    return []
+  } catch (error) {
+    return error instanceof Error ? error.message.split('\n') : []
+  }
+}
 
 test('prepareConfig() keeps links as the file says, and as the command line says before it', () => {
   verifies('promise.config.links')
