@@ -150,7 +150,8 @@ async function rotateShare(run: OwnerRun, named: string, agents: true | undefine
 
 /** The link that comes with a share, and what to hand out instead. */
 function ownLink(run: OwnerRun, share: ShareAnswer, answer: Answer): string {
-  const named = share.name === 'unnamed' ? share.id : share.name
+  // A name that another has too means none of them.
+  const named = share.name === 'unnamed' || answer['warning'] !== undefined ? share.id : share.name
   return `Your own link to it, which may do everything, so keep it to yourself:
 
 ${urlSetup(share, textOf(answer, 'share_url'), answer['web_url'])}
