@@ -12,7 +12,7 @@ import { agentCommand, parse, prepare, type Prepared, VERSION } from './config/o
 import { prepareConfig } from './config/prepare-config.ts'
 import type { PreparedServer } from './config/prepared-server.ts'
 import { watchFile } from './config/watch.ts'
-import { isOwnerCommand, nearOwnerWord, runOwner } from './owner/program.ts'
+import { isOwnerCommand, nearOwnerCommand, runOwner } from './owner/program.ts'
 import { processTerminal } from './owner/terminal.ts'
 import { run, type RunContext } from './run.ts'
 import { Servers } from './servers.ts'
@@ -28,17 +28,17 @@ async function main(command: Command, args: readonly string[]): Promise<ExitCode
   parse(command, args)
   const cwd = process.cwd()
   const { config, check: isCheck } = command.opts<RawOptions>()
-  const isOne = config === undefined || config === ''
-  const prepareServers = (): readonly PreparedServer[] => prepareConfig(command, cwd)
-  const prepared = isOne ? [prepare(command, cwd)] : prepareServers()
   if (isCheck === true) {
-    process.stdout.write(check(prepared, process.platform))
+    process.stdout.write(check(command, { cwd, platform: process.platform }))
     return EXIT.OK
   }
+  const isOne = config === undefined || config === ''
+  const prepared = isOne ? prepare(command, cwd) : undefined
   // The process list must not show a token given as an argument for longer than it takes to read it.
   process.title = 'mcp-edge-agent'
-  const [first] = prepared
-  return isOne && first !== undefined ? await serveOne(first) : await serveConfig(resolvePath(cwd, config ?? ''), prepareServers)
+  return prepared === undefined
+    ? await serveConfig(resolvePath(cwd, config ?? ''), () => prepareConfig(command, cwd))
+    : await serveOne(prepared)
 }
 
 type Common = Pick<RunContext, 'guard' | 'leave' | 'kill' | 'platform' | 'version'>
@@ -124,8 +124,8 @@ async function order(args: readonly string[]): Promise<ExitCode> {
 
 /** Whoever has mistyped an owner's command has an agent's run fail, which says nothing of owners. */
 function withHint(error: unknown, words: readonly string[]): unknown {
-  const meant = nearOwnerWord(words)
   const isOfCommand = error instanceof AgentExit && (error.exit === EXIT.USAGE || error.exit === EXIT.CHILD)
+  const meant = isOfCommand ? nearOwnerCommand(words, processTerminal()) : undefined
   if (!isOfCommand || meant === undefined) return error
   const message = `${error.message.replace(/\.?$/, '.')} Did you mean the owner's command ${meant}? See: mcp-edge-agent ${meant} --help`
   return new AgentExit(error.exit, error.code, message, { cause: error })

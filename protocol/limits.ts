@@ -75,6 +75,9 @@ export const RECEIPT_EVERY_MESSAGES = 32
  */
 export const MAX_LANES = 64
 
+/** Servers with names of one share: each is one more object to tell of every order. More than people run beside each other. */
+export const MAX_SERVERS = 16
+
 /** How long a poll waits for the first message, in milliseconds: below what any proxy known to us lets a request wait (60 s). */
 export const POLL_MS = 30_000
 

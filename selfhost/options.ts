@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import { agentCommand } from '../agent/config/options.ts'
 import { MAX_LANES } from '../protocol/limits.ts'
 import type { Variables } from '../agent/config/environment.ts'
-import { divideArguments } from './arguments.ts'
+import { splitWords } from '../agent/config/other-names.ts'
+import { type Divided, divideArguments } from './arguments.ts'
 import { readNpmOptions } from './npm-options.ts'
 
 export interface Options {
@@ -43,8 +44,15 @@ const OWN = {
 } as const
 const OWN_NAMES = (Object.keys(OWN) as (keyof typeof OWN)[]).map((name) => ({ name, takesValue: OWN[name].type === 'string' }))
 
-/** Options of the agent that make no sense where relay and share are its own. */
-const NOT_TAKEN: readonly string[] = ['token', 'token-file', 'relay', 'config', 'check', 'version', 'help', 'json']
+/** Options of the agent that make no sense where relay and share are its own, and those that are its own as well. */
+const OF_OTHER_RELAYS: readonly string[] = ['token', 'token-file', 'relay', 'gateway', 'config', 'check']
+const NOT_TAKEN: readonly string[] = [...OF_OTHER_RELAYS, 'version', 'help', 'json']
+/** Variables that say the same. */
+const VARIABLES_OF_OTHER_RELAYS: readonly string[] = [
+  ...OF_OTHER_RELAYS.filter((name) => name !== 'gateway').map((name) => `MCP_EDGE_${name.replaceAll('-', '_').toUpperCase()}`),
+  'REVERSE_PROXY_GATEWAY',
+  'REVERSE_PROXY_TOKEN',
+]
 
 /** The agent's options that are taken here too. */
 function agentOptions() {
@@ -55,7 +63,8 @@ function agentOptions() {
 
 /** What `--help` prints. */
 export function usage(): string {
-  const lines = agentOptions().map(({ option: { flags, description } }) => `  ${flags.padEnd(27)}${description}`)
+  const shown = agentOptions().filter(({ option }) => !option.hidden)
+  const lines = shown.map(({ option: { flags, description } }) => `  ${flags.padEnd(27)}${description}`)
   return `npm start -- [options] [-- command args...]
 npm start -- --http http://localhost:3000
 
@@ -93,6 +102,15 @@ export function givenUrl(agent: readonly string[], env: Variables): string | und
   return text === '' ? undefined : text?.replace(/[?#].*$/, '')
 }
 
+/** What is given for a run of the agent alone, and is of no use here: a sentence for people; undefined for nothing. */
+export function unusedVariables(env: Variables): string | undefined {
+  const given = VARIABLES_OF_OTHER_RELAYS.filter((name) => (env[name] ?? '') !== '')
+  if (given.length === 0) return undefined
+  return `${given.join(', ')}: not looked at, since npm start runs a relay and a share of its own. ${AGENT_ALONE}`
+}
+
+const AGENT_ALONE = 'To serve a share of another relay run the agent alone: node_modules/.bin/node agent/cli.ts (docs/agent.md).'
+
 /** A command line that cannot be understood; the message says why. */
 export class UsageError extends Error {}
 
@@ -104,12 +122,17 @@ export class UsageError extends Error {}
 export function readOptions(args: readonly string[], env: Variables = {}): Options {
   const npm = readNpmOptions(
     env,
-    [...OWN_NAMES, ...agentOptions()].map(({ name }) => name),
+    // A token of npm's own may stand in its configuration.
+    [...[...OWN_NAMES, ...agentOptions()].map(({ name }) => name), ...OF_OTHER_RELAYS.filter((name) => name !== 'token')],
   )
   const [lost] = npm.lost
+  refuseOfOtherRelays(npm.lost)
   if (lost !== undefined)
     throw new UsageError(`npm took --${lost} for an option of its own: put two dashes before the first, as in npm start -- --${lost} …`)
-  const { own, agent, command } = divideArguments(args, OWN_NAMES, agentOptions())
+  const divided = divideArguments(args, OWN_NAMES, agentOptions())
+  refuseOfOtherRelays(divided.own.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')[0] ?? ''))
+  const { own } = divided
+  const { agent, command } = takeLocalStdio(divided)
   const values = parseOwn(own)
   const empty = OWN_NAMES.find(({ name, takesValue }) => takesValue && values[name] === '')
   if (empty !== undefined) throw new UsageError(`--${empty.name} is empty; perhaps the variable that it was to be taken from is not set`)
@@ -137,6 +160,26 @@ export function readOptions(args: readonly string[], env: Variables = {}): Optio
     agent,
     command,
   }
+}
+
+/** Nobody is to believe that it is served elsewhere than it is. */
+function refuseOfOtherRelays(names: readonly string[]): void {
+  const found = names.find((name) => OF_OTHER_RELAYS.includes(name))
+  if (found !== undefined)
+    throw new UsageError(`--${found} is for the agent alone: npm start runs a relay and a share of its own. ${AGENT_ALONE}`)
+}
+
+/** The command that `--local-stdio` has in one word, in its place. */
+function takeLocalStdio({ agent, command }: Divided): Pick<Divided, 'agent' | 'command'> {
+  const at = agent.findIndex((word) => /^--local-stdio(?:=|$)/.test(word))
+  const word = agent[at]
+  if (word === undefined) return { agent, command }
+  const isApart = !word.includes('=')
+  const words = splitWords(isApart ? (agent[at + 1] ?? '') : word.slice(word.indexOf('=') + 1))
+  if (words === undefined || words.length === 0)
+    throw new UsageError('--local-stdio must be the command of an MCP server, as in --local-stdio "uvx mcp-server-git"')
+  if (command.length > 0) throw new UsageError('give the command either in --local-stdio or after --, not both')
+  return { agent: [...agent.slice(0, at), ...agent.slice(at + (isApart ? 2 : 1))], command: words }
 }
 
 function parseOwn(args: readonly string[]) {

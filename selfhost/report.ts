@@ -1,4 +1,5 @@
 /** The texts that `npm start` prints for a person. No I/O. */
+import { join } from 'node:path'
 import { localOrigin } from './address.ts'
 import { parseObject } from './json.ts'
 import type { PortHolder } from './port-holder.ts'
@@ -11,6 +12,9 @@ export interface ShareReport {
   /** What is shared, in words. */
   readonly server: string
   readonly dataDir: string
+  /** Where the owner's commands find the relay on this machine, and the id of the share. */
+  readonly relay: string
+  readonly share: string
   /** When the share ends: ISO 8601. */
   readonly expiresAt: string
   /** The server was seen to fail at its start. */
@@ -35,9 +39,19 @@ export function describeShare(report: ShareReport): string {
   return `${box([...app, ...server])}
 
 Sharing:  ${report.server}
-${report.isSilent ? 'Note:     the server has said nothing yet. Calls wait for it; what it prints, and why it fails if it does, will stand below.\n' : ''}${report.serverFails ? 'Problem:  the server cannot be used yet, so every call fails. Why stands above, and what to do.\n' : ''}${report.hasServer ? tryIt : ''}Expires:  ${report.expiresAt.slice(0, 10)}, and the tokens with it; a start in its last day, or later, makes a share with another URL
+${report.isSilent ? 'Note:     the server has said nothing yet. Calls wait for it; what it prints, and why it fails if it does, will stand below.\n' : ''}${report.serverFails ? 'Problem:  the server cannot be used yet, so every call fails. Why stands above, and what to do.\n' : ''}${report.hasServer ? tryIt : ''}${ownersOrders(report)}Expires:  ${report.expiresAt.slice(0, 10)}, and the tokens with it; a start in its last day, or later, makes a share with another URL
 Data:     ${report.dataDir} (owner key, share, storage; keep it private)
 Stop:     Ctrl-C (the next start has the same share URL${next}, whatever it shares then)
+`
+}
+
+/** How whoever runs this hands out another link, and sees who uses it, in another terminal of this folder. */
+function ownersOrders({ relay, share, dataDir }: ShareReport): string {
+  const program = 'node_modules/.bin/node agent/cli.ts'
+  return `Yours:    log in once, here in another terminal: ${program} login ${relay}
+          (asks for the owner token: ownerKey in ${join(dataDir, 'state.json')}); then
+          another link:  ${program} token create ${share} --read-only --name Ann
+          who calls:     ${program} logs ${share} --follow
 `
 }
 

@@ -8,7 +8,7 @@ import { type ChosenPort, choosePort, isLoopbackHost, localOrigin, toAddress } f
 import { readAgentOptions, type RunningAgent, startAgent } from './agent.ts'
 import { bundleWorker } from './build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from './config.ts'
-import { givenUrl, type Options, readOptions, usage, UsageError } from './options.ts'
+import { givenUrl, type Options, readOptions, unusedVariables, usage, UsageError } from './options.ts'
 import { mistakenWebApp } from './npm-options.ts'
 import { findPortHolder } from './port-holder.ts'
 import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise, isWorkerdNoise } from './report.ts'
@@ -61,6 +61,8 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   // Whoever shares a web app has not asked for the sample server.
   const agentOptions = { ...around, command: web === undefined ? given : options.command }
   const write = (line: string): void => void process.stderr.write(`${line}\n`)
+  const unused = options.relayOnly ? undefined : unusedVariables(process.env)
+  if (unused !== undefined) write(unused)
   const meant = web === undefined ? mistakenWebApp(process.env) : undefined
   if (meant !== undefined)
     write(`npm has taken ${meant} for a proxy of its own. To share the web app that is there: npm start -- --http ${meant}`)
@@ -123,6 +125,8 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     webUrl: opensApp.web_url,
     hasServer: server.length > 0,
     dataDir,
+    relay: local,
+    share: share.share,
     expiresAt: share.expiresAt,
     serverFails: agent.serverFails(),
     isSilent,

@@ -10,9 +10,6 @@ export const MAX_RETELL_MS = 300_000
 /** Changes that the registry tells again at a time: to 64 lanes and 16 servers each, below the 1,000 requests that the platform lets one event make. */
 export const MAX_RETOLD = 12
 
-/** Servers with names of one share: each is one more object to tell of every order. More than people run beside each other. */
-export const MAX_SERVERS = 16
-
 /** Servers of shares that an isolate knows to be there: some 100 KB. */
 export const MAX_KNOWN_SERVERS = 1_000
 

@@ -1,6 +1,7 @@
 /** What a configuration file may hold: servers as MCP clients write them down, and the agent's options for each. The schema that validates is the one that editors are given. */
 import * as v from 'valibot'
 import { CONFIG_SERVERS, SERVER_TOKENS } from '../limits.ts'
+import { TRANSPORTS } from './transport-options.ts'
 
 const text = (description: string) => v.pipe(v.string(), v.nonEmpty(), v.description(description))
 const texts = (description: string) => v.pipe(v.array(v.pipe(v.string(), v.nonEmpty())), v.description(description))
@@ -8,8 +9,34 @@ const flag = (description: string) => v.pipe(v.boolean(), v.description(descript
 const values = (description: string) =>
   v.pipe(v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()])), v.description(description))
 
+/** What other programs mean by a server's `transport`: how it speaks, which is `type` here. */
+const SPEAKS = ['stdio', 'http', 'streamable-http', 'streamableHttp', 'sse'] as const
+
+/** How the link to the relay is kept, as the options of the same names say it; at the top of a file for all servers. */
+const LINK = {
+  transport: v.optional(
+    v.pipe(
+      v.picklist([...TRANSPORTS, ...SPEAKS]),
+      v.description(
+        'How the relay is reached; auto polls where no WebSocket gets through. Where other programs say here how the server speaks, it is taken for that.',
+      ),
+    ),
+  ),
+  pollTimeout: v.optional(text('How long a poll waits at the relay, as 20s; up to 30s.')),
+  pollRetryDelay: v.optional(text('Pause after a poll that failed, as 2s; up to 10s.')),
+  websocketRetry: v.optional(text('How often polls try for a WebSocket again, as 5m.')),
+  reconnectDelay: v.optional(text('First pause before dialling again, as 1s; doubles up to 60s.')),
+  maxRetries: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(0), v.description('Failures in a row after which to give up; 0: never.')),
+  ),
+  keepalive: v.optional(text('Silence after which the link is tested, as 30s.')),
+  ca: v.optional(text('File of certificates in PEM that the relay may be signed by, beside those that Node trusts.')),
+  cert: v.optional(text('File with a certificate in PEM by which the agent shows who it is, with key (mutual TLS).')),
+  key: v.optional(text('File with its private key in PEM.')),
+}
+
 /** Members that it does not know are left alone: other programs have some of their own. */
-const SERVER = v.looseObject({
+export const CONFIG_SERVER = v.looseObject({
   token: v.optional(
     text('Agent token of the share. Better in tokenFile, or in the variable MCP_EDGE_TOKEN_ with the name of the server in capitals.'),
   ),
@@ -23,17 +50,13 @@ const SERVER = v.looseObject({
     ),
   ),
   relay: v.optional(text('Relay to dial; the token names one.')),
+  ...LINK,
   disabled: v.optional(flag('It is not served.')),
   command: v.optional(text('Program that is the server.')),
   args: v.optional(v.pipe(v.array(v.string()), v.description('Its arguments.'))),
   env: v.optional(values('Its variables; null passes the value of the agent on.')),
   cwd: v.optional(text('Folder that it runs in.')),
-  type: v.optional(
-    v.pipe(
-      v.picklist(['stdio', 'http', 'streamable-http', 'streamableHttp', 'sse']),
-      v.description('How the server speaks; follows from command and url.'),
-    ),
-  ),
+  type: v.optional(v.pipe(v.picklist(SPEAKS), v.description('How the server speaks; follows from command and url.'))),
   url: v.optional(text('Address of a server that is there already. One that ends in /sse speaks HTTP+SSE where no type is given.')),
   headers: v.optional(values('Told that server, or web app, in every request.')),
   headerFile: v.optional(text('File of such headers, one a line.')),
@@ -65,9 +88,14 @@ const SERVER = v.looseObject({
   mask: v.optional(flag('Mask secrets in what the server says; true unless it is given.')),
 })
 
+export const SERVER_NAME = v.pipe(v.string(), v.regex(/^\P{Cc}{1,64}$/u, 'a name of 1 to 64 characters'))
+
 const SERVERS = v.pipe(
-  v.record(v.pipe(v.string(), v.regex(/^\P{Cc}{1,64}$/u, 'a name of 1 to 64 characters')), SERVER),
-  v.check((servers) => Object.keys(servers).length <= CONFIG_SERVERS, `at most ${CONFIG_SERVERS} servers`),
+  v.record(SERVER_NAME, CONFIG_SERVER),
+  // Also where something else is wrong, so that all is told at once.
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (Object.keys(dataset.value ?? {}).length > CONFIG_SERVERS) addIssue({ message: `at most ${CONFIG_SERVERS} servers` })
+  }),
 )
 
 export const CONFIG = v.looseObject({
@@ -77,11 +105,18 @@ export const CONFIG = v.looseObject({
   tokenFile: v.optional(text('File that holds it.')),
   merge: v.optional(flag('Whether these servers are one server too, at the address of the share itself; true unless it is given.')),
   relay: v.optional(text('Relay to dial, for servers that name none.')),
+  ...LINK,
   mcpServers: v.optional(v.pipe(SERVERS, v.description('Servers, as Claude Desktop and Cursor have them.'))),
   servers: v.optional(v.pipe(SERVERS, v.description('Servers, as VS Code has them.'))),
 })
 
-export type ServerEntry = v.InferOutput<typeof SERVER>
+export type ServerEntry = v.InferOutput<typeof CONFIG_SERVER>
+
+/** How a link is kept, as a file says it. */
+export type LinkEntry = Pick<ServerEntry, 'relay' | keyof typeof LINK>
+
+/** What a file says of one share for all its servers, and of their links. */
+export type ShareEntry = LinkEntry & Pick<v.InferOutput<typeof CONFIG>, 'token' | 'tokenFile' | 'merge'>
 
 /** Members of a server that mean something here. */
-export const SERVER_MEMBERS: ReadonlySet<string> = new Set(Object.keys(SERVER.entries))
+export const SERVER_MEMBERS: ReadonlySet<string> = new Set(Object.keys(CONFIG_SERVER.entries))

@@ -2,9 +2,10 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { AgentExit, EXIT } from '../exit.ts'
-import type { ServerEntry } from './config-schema.ts'
+import type { LinkEntry, ServerEntry } from './config-schema.ts'
 import type { Variables } from './environment.ts'
 import type { RawOptions } from './settings.ts'
+import { TRANSPORTS } from './transport-options.ts'
 
 /** A server as one run of the agent is told of it. */
 export interface ServerOptions {
@@ -27,7 +28,8 @@ export type TokenSource = Pick<RawOptions, 'token' | 'tokenFile'>
  * @throws {AgentExit} that names server and member.
  */
 export function serverOptions(name: string, entry: ServerEntry, { parsed, folder }: ConfigContext): ServerOptions {
-  const { command, args = [], url, type, env = {}, headers = {}, http } = entry
+  const { command, args = [], url, env = {}, headers = {}, http, transport } = entry
+  const type = entry.type ?? (isOfRelay(transport) ? undefined : transport)
   if (command !== undefined && url !== undefined) throw wrong(name, 'has a command and a url: give one of the two')
   if (command === undefined && url === undefined && http === undefined)
     throw wrong(name, 'has neither a command nor a url: give one of the two, or http for a web app')
@@ -39,17 +41,43 @@ export function serverOptions(name: string, entry: ServerEntry, { parsed, folder
   const given = parsed.opts<RawOptions>()
   const isSse = url !== undefined && (type === 'sse' || (type === undefined && URL.parse(url)?.pathname.endsWith('/sse') === true))
   const file: Partial<RawOptions> = {
-    ...texts(entry),
+    ...said(entry, AS_THEY_ARE),
     ...(entry.cwd !== undefined && { cwd: resolve(folder, entry.cwd) }),
     ...(entry.maxChildren !== undefined && { maxChildren: String(entry.maxChildren) }),
     ...(entry.maxCalls !== undefined && { maxCalls: String(entry.maxCalls) }),
     ...(entry.spare !== undefined && { spare: String(entry.spare) }),
+    ...linkOptions(entry, folder),
     ...(entry.headerFile !== undefined && { headerFile: resolve(folder, entry.headerFile) }),
     ...(isSse && { sse: true }),
     env: entries(env, '='),
     header: entries(headers, ': '),
   }
   return { raw: over(parsed, given, file), command: command === undefined ? [] : [command, ...args] }
+}
+
+/** Members that say how a link is kept, and are options of the same name in the same form. */
+const OF_LINKS = ['relay', 'pollTimeout', 'pollRetryDelay', 'websocketRetry', 'reconnectDelay', 'keepalive'] as const
+/** Those that are files. */
+const FILES_OF_LINKS = ['ca', 'cert', 'key'] as const
+
+/** How a link is kept, where the file says it. */
+export function linkOptions(entry: LinkEntry, folder: string): Partial<RawOptions> {
+  const { maxRetries, transport } = entry
+  const files = FILES_OF_LINKS.flatMap((key) => {
+    const path = entry[key]
+    return path === undefined ? [] : [[key, resolve(folder, path)]]
+  })
+  return {
+    ...said(entry, OF_LINKS),
+    ...(Object.fromEntries(files) as Partial<RawOptions>),
+    ...(maxRetries !== undefined && { maxRetries: String(maxRetries) }),
+    ...(transport !== undefined && isOfRelay(transport) && { transport }),
+  }
+}
+
+/** Other programs say by this member how the server speaks. */
+function isOfRelay(transport: LinkEntry['transport']): boolean {
+  return TRANSPORTS.some((known) => known === transport)
 }
 
 /** The variable that may hold the token of a server. */
@@ -59,7 +87,6 @@ export function tokenVariable(name: string): string {
 
 /** Members that are options of the same name, in the same form. */
 const AS_THEY_ARE = [
-  'relay',
   'url',
   'http',
   'keepHost',
@@ -79,8 +106,8 @@ const AS_THEY_ARE = [
   'mask',
 ] as const
 
-function texts(entry: ServerEntry): Partial<RawOptions> {
-  return Object.fromEntries(AS_THEY_ARE.flatMap((key) => (entry[key] === undefined ? [] : [[key, entry[key]]]))) as Partial<RawOptions>
+function said<Key extends string>(entry: { readonly [Member in Key]?: unknown }, keys: readonly Key[]): Partial<RawOptions> {
+  return Object.fromEntries(keys.flatMap((key) => (entry[key] === undefined ? [] : [[key, entry[key]]]))) as Partial<RawOptions>
 }
 
 function entries(values: Readonly<Record<string, string | number | boolean | null>>, between: string): string[] {

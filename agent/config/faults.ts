@@ -1,4 +1,4 @@
-/** Collects what is wrong with a file, so that whoever mends it is told of all at once. */
+/** Collects what is wrong with options or a file, so that whoever mends it is told of all at once. */
 import { AgentExit } from '../exit.ts'
 
 export class Faults {
@@ -25,11 +25,24 @@ export class Faults {
     if (this.#found.length > 0) this.throwAll()
   }
 
-  /** @throws {AgentExit} that says all that was wrong, a line each; by the exit code of the first. */
+  /** @throws {AgentExit} that says all that was wrong, a line each, nothing twice; by the exit code of the first. */
   throwAll(): never {
     const [first, ...others] = this.#found
     if (first === undefined) throw new Error('nothing is wrong')
     if (others.length === 0) throw first
-    throw new AgentExit(first.exit, first.code, this.#found.map(({ message }) => message).join('\n'))
+    const lines = new Set(this.#found.flatMap(({ message }) => message.split('\n')))
+    throw new AgentExit(first.exit, first.code, [...lines].join('\n'))
   }
+}
+
+/**
+ * What each of several makes, by its name. All are tried, also where one is wrong.
+ *
+ * @throws {AgentExit} that says all that was wrong, a line each.
+ */
+export function allOf<Made extends object>(makes: { readonly [Name in keyof Made]: () => Made[Name] }): Made {
+  const faults = new Faults()
+  const made = Object.entries<() => unknown>(makes).flatMap(([name, make]) => faults.collect(make).map((value) => [name, value] as const))
+  faults.throwAny()
+  return Object.fromEntries(made) as Made
 }

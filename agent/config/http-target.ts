@@ -1,6 +1,7 @@
 /** Reads where an HTTP MCP server is and what it is told in every request (--url, --sse, --header, --header-file). No I/O but through what it is given. */
 import { AgentExit, EXIT } from '../exit.ts'
 import { HTTP_HEADER_FILE_CHARS, HTTP_HEADERS } from '../limits.ts'
+import { allOf, Faults } from './faults.ts'
 
 export interface HttpTarget {
   readonly url: URL
@@ -42,17 +43,29 @@ const OURS: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** @throws {AgentExit} whose text names the option and what it takes, and no value of a header. */
-export function readHttpTarget({ url: text, sse, header, headerFile }: HttpOptions): HttpTarget {
+/** @throws {AgentExit} whose text names each option that is wrong and what it takes, and no value of a header. */
+export function readHttpTarget({ url, sse, header, headerFile }: HttpOptions): HttpTarget {
+  const lines = [...header, ...(headerFile ?? '').split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'))]
+  const target = allOf({ url: () => readServerUrl(url), headers: () => readHeaders(lines) })
+  return { ...target, transport: sse ? 'sse' : 'streamable' }
+}
+
+function readServerUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw usage('--url must be like http://localhost:8080/mcp.')
   if (url.username !== '' || url.password !== '')
     throw usage("--url takes no user name and password: give them as --header 'Authorization: Basic …', or in --header-file.")
   url.hash = ''
-  const lines = [...header, ...(headerFile ?? '').split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'))]
+  return url
+}
+
+function readHeaders(lines: readonly string[]): HttpTarget['headers'] {
   if (lines.length > HTTP_HEADERS) throw usage(`--header and --header-file take ${HTTP_HEADERS} headers at most.`)
-  return { url, transport: sse ? 'sse' : 'streamable', headers: lines.map(readHeader) }
+  const faults = new Faults()
+  const headers = lines.flatMap((line) => faults.collect(() => readHeader(line)))
+  faults.throwAny()
+  return headers
 }
 
 /** @throws {AgentExit} when it cannot be a file of headers. */

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { childEnvironment, environmentSecrets, secretValues, type Variables } from './environment.ts'
 import { AgentExit, EXIT } from '../exit.ts'
+import { allOf, Faults } from './faults.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
 import { targetSecrets } from './http-target.ts'
@@ -12,7 +13,8 @@ import type { ServerOptions } from './configured-servers.ts'
 import { addOtherNames, commandWords, levelNamed, takeOtherNames } from './other-names.ts'
 import { TRANSPORTS } from './transport-options.ts'
 import { optionWarnings } from './warnings.ts'
-import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
+import { readAgentSettings, readTokenText, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
+import { decodeAgentToken, linkUrl } from './token.ts'
 
 const OWNER_HELP = `
 Commands of owners (each has --help; a server of such a name needs -- before it):
@@ -61,10 +63,9 @@ export function agentCommand(): Command {
     .addOption(flag('--replica', 'serve the share beside other agents', 'MCP_EDGE_REPLICA'))
     .addOption(flag('--replace', 'take the place of all other agents', 'MCP_EDGE_REPLACE'))
     .addOption(
-      option('--isolate <mode>', 'one server process for each session, or one for the whole share', 'MCP_EDGE_ISOLATE', 'session').choices([
-        'session',
-        'share',
-      ]),
+      option('--isolate <mode>', 'one server process for each session, or one for the whole share', 'MCP_EDGE_ISOLATE', 'session')
+        .choices(['session', 'share'])
+        .argParser(asGiven),
     )
     .addOption(
       option(
@@ -72,14 +73,20 @@ export function agentCommand(): Command {
         'whether the server needs initialize (legacy), speaks 2026-07-28 (modern) or either (both); auto asks it',
         'MCP_EDGE_ERA',
         'auto',
-      ).choices(ERAS),
+      )
+        .choices(ERAS)
+        .argParser(asGiven),
     )
     .addOption(option('--max-children <number>', 'server processes at a time', 'MCP_EDGE_MAX_CHILDREN', '32'))
     .addOption(
       option('--max-calls <number>', 'calls at a time; more wait, or go to other agents (default: any number)', 'MCP_EDGE_MAX_CALLS'),
     )
     .addOption(flag('--spread', 'calls of tools that only read go to all agents of the share that have this, at once', 'MCP_EDGE_SPREAD'))
-    .addOption(option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '0').choices(['0', '1']))
+    .addOption(
+      option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '0')
+        .choices(['0', '1'])
+        .argParser(asGiven),
+    )
     .addOption(option('--idle-stop <time>', 'end a server process that nobody used for so long; 0: never', 'MCP_EDGE_IDLE_STOP', '30m'))
     .addOption(
       option('--env <key[=value]>', 'variable for the server, repeatable; KEY alone passes ours on', 'MCP_EDGE_ENV')
@@ -144,12 +151,9 @@ export function agentCommand(): Command {
     .addOption(option('--max-retries <number>', 'failures in a row after which to give up; 0: never', 'MCP_EDGE_MAX_RETRIES', '0'))
     .addOption(option('--keepalive <time>', 'silence after which the link is tested', 'MCP_EDGE_KEEPALIVE', '30s'))
     .addOption(
-      option(
-        '--transport <kind>',
-        'how to reach the relay; auto polls where no WebSocket gets through',
-        'MCP_EDGE_TRANSPORT',
-        'auto',
-      ).choices(TRANSPORTS),
+      option('--transport <kind>', 'how to reach the relay; auto polls where no WebSocket gets through', 'MCP_EDGE_TRANSPORT', 'auto')
+        .choices(TRANSPORTS)
+        .argParser(asGiven),
     )
     .addOption(option('--poll-timeout <time>', 'how long a poll waits at the relay, up to 30s', 'MCP_EDGE_POLL_TIMEOUT', '30s'))
     .addOption(option('--poll-retry-delay <time>', 'pause after a poll that failed, up to 10s', 'MCP_EDGE_POLL_RETRY_DELAY', '1s'))
@@ -166,6 +170,11 @@ export function agentCommand(): Command {
 
 function isOff(value = ''): boolean {
   return ['', '0', 'false'].includes(value)
+}
+
+/** Of an option with choices, whose choice `parse` looks at, unless all that is wrong is wanted at once. */
+function asGiven(value: string): string {
+  return value
 }
 
 /** A repeated option; the variable holds one entry a line. */
@@ -195,9 +204,21 @@ export function parse(command: Command, args: readonly string[]): void {
     command.parse(args, { from: 'user' })
     takeOtherNames(command, process.env)
     preferGiven(command)
+    refuseChoices(command)
   } catch (error) {
     if (!(error instanceof CommanderError) || error.exitCode === 0) throw error
     throw new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, ''))
+  }
+}
+
+/** @throws {AgentExit} that names the first one that is none. `--check` has it told with all else that is wrong. */
+function refuseChoices(command: Command): void {
+  const values = command.opts<Record<string, unknown>>()
+  if (values['check'] === true) return
+  for (const option of command.options) {
+    const value = values[option.attributeName()]
+    if (option.argChoices !== undefined && typeof value === 'string' && !option.argChoices.includes(value))
+      throw new AgentExit(EXIT.USAGE, 'USAGE', `${option.long} ${value} must be one of: ${option.argChoices.join(', ')}.`)
   }
 }
 
@@ -210,7 +231,7 @@ function preferGiven(command: Command): void {
 /**
  * Checks what was parsed, and reads what it names from disk and from `own`, the user's environment.
  *
- * @throws {AgentExit} that names the option that is wrong.
+ * @throws {AgentExit} that names each option that is wrong, a line each.
  */
 export function prepare(command: Command, cwd: string, own: Variables = process.env): Prepared {
   return prepareServer(command, { raw: command.opts<RawOptions>(), command: commandWords(command) }, cwd, own)
@@ -221,25 +242,55 @@ export function prepare(command: Command, cwd: string, own: Variables = process.
  *
  * @throws {AgentExit} as `prepare` does.
  */
-export function prepareServer(parsed: Command, { raw, command }: ServerOptions, cwd: string, own: Variables): Prepared {
-  const settings = readAgentSettings(raw, command, {
-    cwd,
-    hostname: hostname(),
-    readFile: (path) => readFileSync(path, 'utf8'),
-    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+function prepareServer(parsed: Command, { raw, command }: ServerOptions, cwd: string, own: Variables): Prepared {
+  const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  const { settings, childEnv } = allOf({
+    settings: () => readAgentSettings(raw, command, { cwd, hostname: hostname(), readFile, isDirectory }),
+    childEnv: () => environmentOf(raw.env, own),
   })
-  const childEnv = environmentOf(settings, own)
   const ofServer = settings.http === undefined ? [] : targetSecrets(settings.http)
   const ofApp = settings.web?.headers.map(([, value]) => value) ?? []
   const mask = new Mask([settings.token, ...secretValues(own, settings.env), ...environmentSecrets(childEnv), ...ofServer, ...ofApp])
   return { settings, childEnv, mask, warnings: optionWarnings(parsed, settings.env, own) }
 }
 
-function environmentOf({ env }: AgentSettings, own: Variables): Record<string, string> {
-  try {
-    return childEnvironment(own, env, process.platform)
-  } catch (error) {
-    if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
-    throw error
+/** A server's options, and where they lead: its share, and the relay's host. */
+export interface Linked extends Prepared {
+  readonly share: string
+  readonly host: string
+}
+
+/**
+ * The same, with what the token says; that is looked at also where an option is wrong.
+ *
+ * @throws {AgentExit} that names all that is wrong, a line each.
+ */
+export function prepareLink(parsed: Command, options: ServerOptions, cwd: string, own: Variables): Linked {
+  const faults = new Faults()
+  const [prepared] = faults.collect(() => prepareServer(parsed, options, cwd, own))
+  const [token] = faults.collect(() => prepared?.settings.token ?? readTokenText(options.raw, { readFile }))
+  const [claims] = token === undefined ? [] : faults.collect(() => decodeAgentToken(token))
+  const [url] = claims === undefined ? [] : faults.collect(() => linkUrl(claims, options.raw.relay))
+  if (prepared === undefined || claims === undefined || url === undefined) return faults.throwAll()
+  return { ...prepared, share: claims.share, host: url.host }
+}
+
+function readFile(path: string): string {
+  return readFileSync(path, 'utf8')
+}
+
+function environmentOf(env: readonly string[], own: Variables): Record<string, string> {
+  const faults = new Faults()
+  const made = (extra: readonly string[]): Record<string, string> => {
+    try {
+      return childEnvironment(own, extra, process.platform)
+    } catch (error) {
+      if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
+      throw error
+    }
   }
+  // Each by itself, so that each that is wrong is named.
+  for (const entry of env) faults.collect(() => made([entry]))
+  faults.throwAny()
+  return made(env)
 }

@@ -3,19 +3,20 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { MAX_SERVERS } from '../../protocol/limits.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { type ConfigFile, readConfigFile } from './config-file.ts'
-import { ownTokens, type ServerOptions, serverOptions, type TokenSource, withoutToken } from './configured-servers.ts'
+import { linkOptions, ownTokens, type ServerOptions, serverOptions, type TokenSource, withoutToken } from './configured-servers.ts'
 import type { ServerEntry } from './config-schema.ts'
 import type { Variables } from './environment.ts'
 import { Faults } from './faults.ts'
-import { prepareServer } from './options.ts'
+import { prepareLink } from './options.ts'
 import { commandWords } from './other-names.ts'
 import type { MergedEntry, PreparedServer } from './prepared-server.ts'
 import { servedNames } from './served-names.ts'
 import type { RawOptions } from './settings.ts'
 import { bareWarnings, refuseTwoBare, rootOptions } from './share-root.ts'
-import { decodeAgentToken, linkUrl } from './token.ts'
+import { decodeAgentToken } from './token.ts'
 
 interface Reading {
   readonly command: Command
@@ -39,15 +40,45 @@ interface Root {
   readonly app: RawOptions | undefined
 }
 
+/** In place of a token that is missing, which is told of by itself, so that all else is looked at as well. */
+const STAND_IN: TokenSource = {
+  token: ['{}', '{"aud":"mcp-edge/agent","share":"-","iss":"https://relay.invalid"}', ''.padEnd(32)]
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.'),
+}
+
 /** Names in the log what a share has of its own. */
 const OF_SHARE = 'share'
 
 /**
  * What the configuration file that `--config` names comes to.
  *
- * @throws {AgentExit} that names the option, or each server and member, that is wrong.
+ * @throws {AgentExit} that names the option, or each server and member, that is wrong, a line each.
  */
 export function prepareConfig(command: Command, cwd: string, own: Variables = process.env): readonly PreparedServer[] {
+  const faults = new Faults()
+  const all = collectConfig(command, cwd, own, { faults })
+  faults.throwAny()
+  return all
+}
+
+interface Collecting {
+  readonly faults: Faults
+  /** Told of each server whose options are wrong. */
+  readonly onWrong?: (options: ServerOptions) => void
+}
+
+/**
+ * The same, of all that is right. What is wrong goes to `faults`.
+ *
+ * @throws {AgentExit} where the file cannot be read at all.
+ */
+export function collectConfig(
+  command: Command,
+  cwd: string,
+  own: Variables,
+  { faults, onWrong = () => {} }: Collecting,
+): readonly PreparedServer[] {
   const { config = '', url, sse, headerFile } = command.opts<RawOptions>()
   if (commandWords(command).length > 0 || url !== undefined || sse === true || headerFile !== undefined)
     throw new AgentExit(
@@ -57,15 +88,17 @@ export function prepareConfig(command: Command, cwd: string, own: Variables = pr
     )
   const path = resolve(cwd, config)
   const folder = dirname(path)
-  const file = readConfigFile(config, textOf(config, path), { own, home: homedir(), folder })
+  const file = readConfigFile(config, textOf(config, path), { own, home: homedir(), folder }, faults)
   const reading = { command, own, cwd, folder }
-  const faults = new Faults()
   const { wanted, root, warnings } = wantedServers(config, file, reading, faults)
-  const apart = wanted.flatMap((one) => faults.collect(() => preparedOf(one, reading)))
-  faults.throwAny()
+  const apart = wanted.flatMap((one) => {
+    const made = faults.collect(() => preparedOf(one, reading))
+    if (made.length === 0) onWrong(one.options)
+    return made
+  })
   const entries = new Map(wanted.map(({ name, entry }) => [name, entry]))
-  const all = root === undefined ? apart : [...apart, ...rootOf(apart, entries, root, file, reading)]
-  refuseSharedShares(all)
+  const all = root === undefined ? apart : [...apart, ...rootOf(apart, entries, { ...root, file, faults }, reading)]
+  refuseSharedShares(all, faults)
   const [first, ...others] = all
   if (first === undefined) return []
   return [first, ...others].map((one, index) => ({
@@ -90,25 +123,36 @@ function wantedServers(
   { command, own, folder }: Reading,
   faults: Faults,
 ): { wanted: readonly Wanted[]; root: Root | undefined; warnings: string[] } {
-  const { servers, share } = file
+  const { servers, share, unclear } = file
   const given = tokenIn(command.opts<RawOptions>())
   const inFile = tokenIn(share.tokenFile === undefined ? share : { ...share, tokenFile: resolve(folder, share.tokenFile) })
   // What is given once is meant for the only server, unless the file says that it is of a share with several.
-  const isAlone = servers.size === 1 && inFile === undefined
+  const isAlone = servers.size === 1 && inFile === undefined && !file.isShareUnclear
   const tokensOf = new Map(
-    [...servers].map(([name, entry]) => [name, isAlone && given !== undefined ? [given] : ownTokens(name, entry, own, folder)]),
+    [...servers].flatMap(([name, entry]) =>
+      faults.collect(() => [name, isAlone && given !== undefined ? [given] : ownTokens(name, entry, own, folder)] as const),
+    ),
   )
   const sharing = [...tokensOf].filter(([, tokens]) => tokens.length === 0).map(([name]) => name)
-  if (!isAlone) refuseOnce(config, command, servers.size, sharing.length === 0)
+  if (!isAlone) refuseOnce(config, command, { count: servers.size, areTokensOwn: sharing.length === 0 }, faults)
   const shareToken = isAlone ? undefined : (given ?? inFile)
-  if (shareToken === undefined) for (const name of sharing) faults.add(withoutToken(name))
+  const isShared = shareToken !== undefined || file.isShareUnclear
+  if (!isShared) for (const name of sharing) if (!unclear.has(name)) faults.add(withoutToken(name))
+  if (isShared && sharing.length > MAX_SERVERS)
+    faults.add(
+      wrong(
+        `${config} has ${sharing.length} servers without a token of their own, and one share has ${MAX_SERVERS} at most: give the others tokens of another share.`,
+      ),
+    )
   const names = servedNames(sharing)
   const wanted = [...servers].flatMap(([name, entry]): Wanted[] => {
+    if (unclear.has(name)) return []
     const [options] = faults.collect(() => serverOptions(name, entry, { parsed: command, folder }))
     const tokens = tokensOf.get(name) ?? []
     const server = names.get(name)
-    if (options === undefined || (server !== undefined && shareToken === undefined)) return []
-    if (server !== undefined) return [{ name, entry, options: withOptions(options, { ...shareToken, server }), hasCopies: false }]
+    if (options === undefined) return []
+    if (server !== undefined)
+      return [{ name, entry, options: withOptions(options, { ...(shareToken ?? STAND_IN), server }), hasCopies: false }]
     return tokens.map((token) => ({ name, entry, options: withOptions(options, token), hasCopies: tokens.length > 1 }))
   })
   const renamed = [...names].filter(([name, server]) => name !== server)
@@ -116,22 +160,25 @@ function wantedServers(
     ...renamed.map(([name, server]) => `${name} is served as ${server}: names have 1 to 20 of a-z, 0-9 and - in an address`),
     ...(inFile !== undefined && sharing.length === 0 ? ['each server has a token of its own, so that of the file is of no use'] : []),
   ]
-  const { servers: apart, app } = withoutWebApps(wanted)
-  return { wanted: apart, root: shareToken === undefined || sharing.length === 0 ? undefined : { token: shareToken, app }, warnings }
+  const { servers: apart, app } = withoutWebApps(wanted, faults)
+  return { wanted: apart, root: sharing.length === 0 ? undefined : { token: shareToken ?? STAND_IN, app }, warnings }
 }
 
 /** A share has one web app, which is not below the name of a server. */
-function withoutWebApps(wanted: readonly Wanted[]): { servers: readonly Wanted[]; app: RawOptions | undefined } {
+function withoutWebApps(
+  wanted: readonly Wanted[],
+  faults: Faults,
+): { readonly servers: readonly Wanted[]; readonly app: RawOptions | undefined } {
   const apps = wanted.filter(({ options: { raw } }) => raw.server !== undefined && raw.http !== undefined)
-  const [app, other] = apps
+  const [app, ...others] = apps
   if (app === undefined) return { servers: wanted, app: undefined }
-  if (other !== undefined)
-    throw wrong(`The servers ${app.name} and ${other.name} both have a web app, and a share has one: give one of them a token of its own.`)
+  for (const { name } of others)
+    faults.add(wrong(`The servers ${app.name} and ${name} both have a web app, and a share has one: give one of them a token of its own.`))
   const servers = wanted.flatMap((one): Wanted[] => {
-    if (one !== app) return [one]
-    const { http: _http, keepHost: _keepHost, ...raw } = app.options.raw
-    const isServer = app.options.command.length > 0 || raw.url !== undefined
-    return isServer ? [{ ...app, options: { ...app.options, raw: raw.url === undefined ? { ...raw, header: [] } : raw } }] : []
+    if (!apps.includes(one)) return [one]
+    const { http: _http, keepHost: _keepHost, ...raw } = one.options.raw
+    const isServer = one.options.command.length > 0 || raw.url !== undefined
+    return isServer ? [{ ...one, options: { ...one.options, raw: raw.url === undefined ? { ...raw, header: [] } : raw } }] : []
   })
   return { servers, app: app.options.raw }
 }
@@ -140,20 +187,21 @@ function withoutWebApps(wanted: readonly Wanted[]): { servers: readonly Wanted[]
 function rootOf(
   apart: readonly PreparedServer[],
   entries: ReadonlyMap<string, ServerEntry>,
-  { token, app }: Root,
-  { share }: ConfigFile,
+  { token, app, file: { share }, faults }: Root & { readonly file: ConfigFile; readonly faults: Faults },
   reading: Reading,
 ): readonly PreparedServer[] {
-  const { command } = reading
+  const { command, folder } = reading
   const given = command.opts<RawOptions>()
-  const relay = command.getOptionValueSource('relay') === undefined ? share.relay : given.relay
+  const isSaid = (key: string): boolean => ['cli', 'env'].includes(command.getOptionValueSource(key) ?? '')
+  const ofFile = Object.entries(linkOptions(share, folder)).filter(([key]) => !isSaid(key))
+  const link = Object.fromEntries(ofFile) as Partial<RawOptions>
   const parts =
     share.merge === false ? [] : apart.flatMap((prepared) => mergedEntry(prepared, entries.get(prepared.name), given.isolate) ?? [])
   if (parts.length === 0 && app === undefined) return []
-  refuseTwoBare(parts)
-  const options = rootOptions({ given, token, relay, isMerged: parts.length > 0, app })
-  const root = preparedOf({ name: OF_SHARE, options, hasCopies: false }, reading)
-  return [parts.length === 0 ? root : { ...root, parts }]
+  faults.collect(() => refuseTwoBare(parts))
+  const options = rootOptions({ given, token, link, isMerged: parts.length > 0, app })
+  const root = faults.collect(() => preparedOf({ name: OF_SHARE, options, hasCopies: false }, reading))
+  return root.map((one) => (parts.length === 0 ? one : { ...one, parts }))
 }
 
 function mergedEntry(prepared: PreparedServer, entry: ServerEntry | undefined, isolation: string): MergedEntry | undefined {
@@ -177,44 +225,45 @@ function withOptions({ raw, command }: ServerOptions, more: Partial<RawOptions>)
 
 function preparedOf({ name, options, hasCopies }: Omit<Wanted, 'entry'>, { command, own, cwd }: Reading): PreparedServer {
   try {
-    const prepared = prepareServer(command, options, cwd, own)
-    const { token, relay, server } = prepared.settings
-    const claims = decodeAgentToken(token)
-    const { host } = linkUrl(claims, relay)
-    return { name, server: hasCopies ? `${name}@${host}` : name, key: JSON.stringify([name, host, claims.share, server]), ...prepared }
+    const { share, host, ...prepared } = prepareLink(command, options, cwd, own)
+    const key = JSON.stringify([name, host, share, prepared.settings.server])
+    return { name, server: hasCopies ? `${name}@${host}` : name, key, ...prepared }
   } catch (error) {
-    throw error instanceof AgentExit ? new AgentExit(error.exit, error.code, `${name}: ${error.message}`) : error
+    throw error instanceof AgentExit ? new AgentExit(error.exit, error.code, error.message.replaceAll(/^/gm, `${name}: `)) : error
   }
 }
 
-function tokenIn({ token, tokenFile }: TokenSource): TokenSource | undefined {
+function tokenIn({ token, tokenFile }: { readonly [Member in keyof TokenSource]: string | undefined }): TokenSource | undefined {
   // A variable that is empty says as much as none.
   if (token !== undefined && token !== '') return { token }
   return tokenFile === undefined || tokenFile === '' ? undefined : { tokenFile }
 }
 
+interface Several {
+  readonly count: number
+  readonly areTokensOwn: boolean
+}
+
 /** What can be meant for one server only, given where there are several. */
-function refuseOnce(config: string, command: Command, count: number, areTokensOwn: boolean): void {
+function refuseOnce(config: string, command: Command, { count, areTokensOwn }: Several, faults: Faults): void {
   const isGiven = (key: string): boolean => command.getOptionValueSource(key) === 'cli'
-  if (areTokensOwn && (isGiven('token') || isGiven('tokenFile')))
-    throw new AgentExit(
-      EXIT.USAGE,
-      'USAGE',
-      `${config} has ${count} servers, each with a token of its own: leave out --token and --token-file.`,
-    )
-  if (isGiven('name'))
-    throw new AgentExit(EXIT.USAGE, 'USAGE', `${config} has ${count} servers, each with a name of its own: leave out --name.`)
+  const refuse = (what: string, options: string): void =>
+    faults.add(new AgentExit(EXIT.USAGE, 'USAGE', `${config} has ${count} servers, each with a ${what} of its own: leave out ${options}.`))
+  if (areTokensOwn && (isGiven('token') || isGiven('tokenFile'))) refuse('token', '--token and --token-file')
+  if (isGiven('name')) refuse('name', '--name')
 }
 
 /** Two agents of one share would each end the other. */
-function refuseSharedShares(all: readonly PreparedServer[]): void {
+function refuseSharedShares(all: readonly PreparedServer[], faults: Faults): void {
   const served = new Map<string, string>()
   for (const { server, settings } of all) {
     const place = JSON.stringify([decodeAgentToken(settings.token).share, settings.server])
     const other = served.get(place)
     if (other !== undefined)
-      throw wrong(
-        `The servers ${other} and ${server} have tokens of the same share: each needs one of its own, or give both none and the file one for all.`,
+      faults.add(
+        wrong(
+          `The servers ${other} and ${server} have tokens of the same share: each needs one of its own, or give both none and the file one for all.`,
+        ),
       )
     served.set(place, server)
   }

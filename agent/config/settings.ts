@@ -1,14 +1,14 @@
 /** Checks options: they become settings, or an error that names the option. No I/O but through what it is given. */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { rootCertificates } from 'node:tls'
 import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CALLS, MAX_CHILDREN } from '../limits.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { durationMs } from './duration.ts'
+import { allOf, Faults } from './faults.ts'
 import { checkHeaderFile, type HttpTarget, readHttpTarget } from './http-target.ts'
-import { type RawTransportOptions, readTransport, type TransportSettings } from './transport-options.ts'
+import { type RawTransportOptions, readTls, readTransport, type TlsFiles, type TransportSettings } from './transport-options.ts'
 import { type RawWebOptions, readWebApp, type WebAppSettings } from './web-options.ts'
 
 /** Options as they come from the command line and from `MCP_EDGE_…` variables. */
@@ -36,9 +36,6 @@ export interface RawOptions extends RawWebOptions, RawTransportOptions {
   readonly sse?: boolean
   readonly header: readonly string[]
   readonly headerFile?: string
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
   readonly readOnly?: boolean
   readonly allow: readonly string[]
   readonly deny: readonly string[]
@@ -58,13 +55,6 @@ export interface RawOptions extends RawWebOptions, RawTransportOptions {
 /** Which revisions the server speaks: asked (`auto`), or told by the user. */
 export const ERAS = ['auto', 'legacy', 'modern', 'both'] as const
 export type EraChoice = (typeof ERAS)[number]
-
-/** Certificates for the relay's TLS, in PEM: whom to trust, and who the agent is. */
-export interface TlsFiles {
-  readonly ca?: string[]
-  readonly cert?: string
-  readonly key?: string
-}
 
 export interface AgentSettings {
   readonly token: string
@@ -121,54 +111,57 @@ interface Surroundings {
   readonly isDirectory: (path: string) => boolean
 }
 
-/** @throws {AgentExit} whose text names the option and what it takes. */
+/** @throws {AgentExit} whose text names each option that is wrong and what it takes, a line each. */
 export function readAgentSettings(raw: RawOptions, command: readonly string[], around: Surroundings): AgentSettings {
-  const http = httpTargetOf(raw, command, around)
-  const web = readWebApp(http === undefined ? raw : { ...raw, header: [] })
   const [program, ...args] = command
-  const hasServer = program !== undefined || http !== undefined
-  if (program === '' || (!hasServer && web === undefined))
-    throw usage(
-      'Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything, or the address of one with --url, or a web app with --http http://localhost:3000.',
-    )
-  if (raw.replica === true && raw.replace === true)
-    throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
-  const cwd = resolve(around.cwd, raw.cwd ?? '')
-  if (!around.isDirectory(cwd)) throw usage(`--cwd ${cwd} is no folder.`)
+  const isHttp = raw.url !== undefined && raw.url !== ''
+  const hasServer = program !== undefined || isHttp
+  const {
+    http,
+    web,
+    given,
+    tls,
+    maxCalls,
+    served: _served,
+    ...checked
+  } = allOf({
+    served: () => requireServed(raw, program),
+    http: () => httpTargetOf(raw, command, around),
+    // Without --http, what is wrong with --header is said above.
+    web: () => readWebApp(isHttp || raw.http === undefined ? { ...raw, header: [] } : raw),
+    join: () => joinOf(raw),
+    cwd: () => folderOf(raw, around),
+    token: () => readTokenText(raw, around),
+    given: () => (raw.name === undefined ? undefined : agentName(raw.name)),
+    isolation: () => oneOf('--isolate', raw.isolate, ['session', 'share']),
+    // HTTP+SSE ended with the revisions that have a handshake; where there is no server, there is nothing to ask.
+    era: () => (raw.sse === true || !hasServer ? 'legacy' : oneOf('--era', raw.era, ERAS)),
+    maxChildren: () => wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
+    maxCalls: () => (raw.maxCalls === undefined ? undefined : wholeNumber('--max-calls', raw.maxCalls, 1, MAX_CALLS)),
+    idleStopMs: () => durationMs('--idle-stop', raw.idleStop, 0),
+    // A server that serves everybody has no next client to be started for.
+    hasSpare: () => oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && program !== undefined,
+    tls: () => readTls(raw, (option, path) => readText(option, path, around.readFile)),
+    policy: () => policyOf(raw),
+    reconnectDelayMs: () => durationMs('--reconnect-delay', raw.reconnectDelay, 1),
+    maxRetries: () => wholeNumber('--max-retries', raw.maxRetries, 0),
+    keepaliveMs: () => durationMs('--keepalive', raw.keepalive, 1),
+    transport: () => readTransport(raw),
+    logLevel: () => (raw.verbose === true ? 'debug' : oneOf('--log-level', raw.logLevel, LOG_LEVELS)),
+  })
   return {
-    token: readTokenText(raw, around),
+    ...checked,
     relay: raw.relay,
     ...(raw.server !== undefined && { server: raw.server }),
-    name:
-      raw.name === undefined
-        ? defaultName(around.hostname, http === undefined ? cwd : '', [
-            ...namedBy(command, http, web),
-            ...(raw.server === undefined ? [] : ['--server', raw.server]),
-          ])
-        : agentName(raw.name),
-    join: raw.replica === true ? 'replica' : raw.replace === true ? 'replace' : 'primary',
-    isolation: oneOf('--isolate', raw.isolate, ['session', 'share']),
-    // HTTP+SSE ended with the revisions that have a handshake; where there is no server, there is nothing to ask.
-    era: http?.transport === 'sse' || !hasServer ? 'legacy' : oneOf('--era', raw.era, ERAS),
-    maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
+    name: given ?? defaultName(around.hostname, http === undefined ? checked.cwd : '', namedBy(raw, command, http, web)),
     ...(raw.spread === true && { spreads: true as const }),
-    ...(raw.maxCalls !== undefined && { maxCalls: wholeNumber('--max-calls', raw.maxCalls, 1, MAX_CALLS) }),
-    idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
-    // A server that serves everybody has no next client to be started for.
-    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && program !== undefined,
+    ...(maxCalls !== undefined && { maxCalls }),
     env: raw.env,
-    cwd,
-    ...tlsOf(raw, around),
-    policy: policyOf(raw),
+    ...(tls !== undefined && { tls }),
     // What one process for all has logged is of all clients.
     tellsStderr: raw.tellStderr === true && raw.isolate === 'session',
     tellsPrincipal: raw.tellPrincipal === true,
     masks: raw.mask !== false,
-    reconnectDelayMs: durationMs('--reconnect-delay', raw.reconnectDelay, 1),
-    maxRetries: wholeNumber('--max-retries', raw.maxRetries, 0),
-    keepaliveMs: durationMs('--keepalive', raw.keepalive, 1),
-    transport: readTransport(raw),
-    logLevel: raw.verbose === true ? 'debug' : oneOf('--log-level', raw.logLevel, LOG_LEVELS),
     json: raw.json === true,
     command: program,
     args,
@@ -177,48 +170,64 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
   }
 }
 
-/** The words by which one agent of a machine is told from another. */
-function namedBy(command: readonly string[], http: HttpTarget | undefined, web: WebAppSettings | undefined): readonly string[] {
-  const server = http === undefined ? command : [http.url.href]
-  return web === undefined ? server : [...server, '--http', web.origin.href]
+function requireServed({ url, http }: RawOptions, program: string | undefined): void {
+  if (program !== '' && (program !== undefined || (url !== undefined && url !== '') || http !== undefined)) return
+  throw usage(
+    'Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything, or the address of one with --url, or a web app with --http http://localhost:3000.',
+  )
 }
 
-/** @throws {AgentExit} for options that exclude each other. */
+function joinOf({ replica, replace }: RawOptions): AgentSettings['join'] {
+  if (replica === true && replace === true) throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
+  return replica === true ? 'replica' : replace === true ? 'replace' : 'primary'
+}
+
+function folderOf(raw: RawOptions, around: Surroundings): string {
+  const cwd = resolve(around.cwd, raw.cwd ?? '')
+  if (!around.isDirectory(cwd)) throw usage(`--cwd ${cwd} is no folder.`)
+  return cwd
+}
+
+/** The words by which one agent of a machine is told from another. */
+function namedBy(
+  { server }: RawOptions,
+  command: readonly string[],
+  http: HttpTarget | undefined,
+  web: WebAppSettings | undefined,
+): readonly string[] {
+  return [
+    ...(http === undefined ? command : [http.url.href]),
+    ...(web === undefined ? [] : ['--http', web.origin.href]),
+    ...(server === undefined ? [] : ['--server', server]),
+  ]
+}
+
+/** @throws {AgentExit} for options that exclude each other, and for those that cannot be. */
 function httpTargetOf(raw: RawOptions, command: readonly string[], { readFile }: Surroundings): HttpTarget | undefined {
   const { url, sse = false, header, headerFile, http } = raw
+  const faults = new Faults()
   if (url === undefined || url === '') {
-    if (sse || headerFile !== undefined) throw usage('--sse and --header-file are for a server given with --url.')
-    if (header.length > 0 && http === undefined) throw usage('--header is for a server given with --url, or a web app given with --http.')
+    if (sse || headerFile !== undefined) faults.add(usage('--sse and --header-file are for a server given with --url.'))
+    if (header.length > 0 && http === undefined)
+      faults.add(usage('--header is for a server given with --url, or a web app given with --http.'))
+    faults.throwAny()
     return undefined
   }
   if (http !== undefined && header.length > 0)
-    throw usage(
-      'With --url and --http together, --header could be meant for either. Give it in --header-file for the server, or run an agent for each.',
+    faults.add(
+      usage(
+        'With --url and --http together, --header could be meant for either. Give it in --header-file for the server, or run an agent for each.',
+      ),
     )
-  if (command.length > 0) throw usage('Give either the command of a server or --url, and one agent for each.')
-  if (raw.env.length > 0 || raw.cwd !== undefined) throw usage('--env and --cwd are for a server that the agent starts, not for --url.')
-  const text = headerFile === undefined ? undefined : checkHeaderFile(headerFile, readText('--header-file', headerFile, readFile))
-  return readHttpTarget({ url, sse, header, headerFile: text })
-}
-
-/** Whom Node trusts is trusted still. */
-function tlsOf({ ca, cert, key }: RawOptions, { readFile }: Surroundings): { readonly tls?: TlsFiles } {
-  if ((cert === undefined) !== (key === undefined)) throw usage('--cert and --key belong together. Give both.')
-  if (ca === undefined && cert === undefined) return {}
-  const read = (option: string, path: string, label: string): string => {
-    const text = readText(option, path, readFile)
-    // A private key may say of which kind it is.
-    if (new RegExp(`-----BEGIN [A-Z ]*${label}-----`).test(text)) return text
-    throw usage(`${option} ${path} holds no ${label.toLowerCase()} in PEM.`)
-  }
-  return {
-    tls: {
-      ...(ca === undefined ? {} : { ca: [...rootCertificates, read('--ca', ca, 'CERTIFICATE')] }),
-      ...(cert === undefined || key === undefined
-        ? {}
-        : { cert: read('--cert', cert, 'CERTIFICATE'), key: read('--key', key, 'PRIVATE KEY') }),
-    },
-  }
+  if (command.length > 0) faults.add(usage('Give either the command of a server or --url, and one agent for each.'))
+  if (raw.env.length > 0 || raw.cwd !== undefined)
+    faults.add(usage('--env and --cwd are for a server that the agent starts, not for --url.'))
+  const [text] = faults.collect(() =>
+    headerFile === undefined ? undefined : checkHeaderFile(headerFile, readText('--header-file', headerFile, readFile)),
+  )
+  const [target] = faults.collect(() => readHttpTarget({ url, sse, header, headerFile: text }))
+  faults.throwAny()
+  return target
 }
 
 function readText(option: string, path: string, readFile: (path: string) => string): string {
@@ -232,9 +241,16 @@ function readText(option: string, path: string, readFile: (path: string) => stri
 function policyOf({ readOnly, allow, deny, argument }: RawOptions): Policy {
   const allowed = allow.length === 0 ? {} : { allow }
   const tools = allow.length + deny.length === 0 ? {} : { tools: { ...allowed, deny } }
-  const policy = readPolicy({ ...(readOnly === true ? { access: 'read' } : {}), ...tools, arguments: argument })
-  if (!policy.ok) throw usage(`--allow, --deny or --argument: ${policy.error}.`)
-  return policy.value
+  const read = (policy: object): Policy => {
+    const made = readPolicy(policy)
+    if (!made.ok) throw usage(`--allow, --deny or --argument: ${made.error}.`)
+    return made.value
+  }
+  const faults = new Faults()
+  // Each by itself, so that each that is wrong is named.
+  for (const part of [tools, ...argument.map((rule) => ({ arguments: [rule] }))]) faults.collect(() => read(part))
+  faults.throwAny()
+  return read({ ...(readOnly === true ? { access: 'read' } : {}), ...tools, arguments: argument })
 }
 
 /** A name that follows from machine, folder and command, so that a restarted agent replaces its former link. */
@@ -246,7 +262,8 @@ export function defaultName(hostname: string, cwd: string, command: readonly str
   return `${host === '' ? 'agent' : host}-${digest.slice(0, 8)}`
 }
 
-function readTokenText({ token, tokenFile }: RawOptions, { readFile }: Surroundings): string {
+/** @throws {AgentExit} when there is none, or its file cannot be read. */
+export function readTokenText({ token, tokenFile }: RawOptions, { readFile }: Pick<Surroundings, 'readFile'>): string {
   const text = token ?? (tokenFile === undefined ? undefined : readText('--token-file', tokenFile, readFile))
   if (text === undefined || text.trim() === '') throw usage('A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.')
   return text.trim()

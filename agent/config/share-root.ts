@@ -11,15 +11,16 @@ interface RootContext {
   /** What was given on the command line, or as a variable: it alone is meant for all. */
   readonly given: RawOptions
   readonly token: TokenSource
-  readonly relay: string | undefined
+  /** What the file says of all links, and the command line does not. */
+  readonly link: Partial<RawOptions>
   readonly isMerged: boolean
   /** Options of the one server that has a web app. */
   readonly app: RawOptions | undefined
 }
 
 /** Of its parts nothing is in here, so that it goes on when they change. */
-export function rootOptions({ given, token, relay = given.relay, isMerged, app }: RootContext): ServerOptions {
-  const { http: _http, keepHost: _keepHost, cwd: _cwd, token: _token, tokenFile: _tokenFile, relay: _relay, ...all } = given
+export function rootOptions({ given, token, link, isMerged, app }: RootContext): ServerOptions {
+  const { http: _http, keepHost: _keepHost, cwd: _cwd, token: _token, tokenFile: _tokenFile, ...all } = given
   const web =
     app === undefined ? {} : { http: app.http ?? '', keepHost: app.keepHost === true, header: app.header, readOnly: app.readOnly === true }
   const raw: RawOptions = {
@@ -33,7 +34,7 @@ export function rootOptions({ given, token, relay = given.relay, isMerged, app }
     header: [],
     spare: '0',
     era: 'legacy',
-    ...(relay !== undefined && { relay }),
+    ...link,
     ...token,
     ...web,
   }

@@ -1,8 +1,10 @@
-/** Reads how the link to the relay is carried, from options. Pure. */
+/** Reads how the link to the relay is carried, from options. No I/O but through what it is given. */
+import { rootCertificates } from 'node:tls'
 import { POLL_MS } from '../../protocol/limits.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_POLL_RETRY_MS } from '../limits.ts'
 import { durationMs } from './duration.ts'
+import { allOf, Faults } from './faults.ts'
 
 /** `auto`: a WebSocket, and polls where none gets through. */
 export const TRANSPORTS = ['auto', 'websocket', 'poll'] as const
@@ -12,6 +14,10 @@ export interface RawTransportOptions {
   readonly pollTimeout?: string
   readonly pollRetryDelay?: string
   readonly websocketRetry?: string
+  /** Files. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
 }
 
 export interface TransportSettings {
@@ -22,21 +28,69 @@ export interface TransportSettings {
   readonly webSocketRetryMs: number
 }
 
-/** @throws {AgentExit} that names the option that is wrong. */
+/** Certificates for the relay's TLS, in PEM: whom to trust, and who the agent is. */
+export interface TlsFiles {
+  readonly ca?: string[]
+  readonly cert?: string
+  readonly key?: string
+}
+
+/** @throws {AgentExit} that names each option that is wrong. */
 export function readTransport({
   transport = 'auto',
   pollTimeout = '30s',
   pollRetryDelay = '1s',
   websocketRetry = '5m',
 }: RawTransportOptions): TransportSettings {
-  const kind = TRANSPORTS.find((known) => known === transport)
-  if (kind === undefined) throw usage(`--transport ${transport} must be one of: ${TRANSPORTS.join(', ')}.`)
-  const pollTimeoutMs = durationMs('--poll-timeout', pollTimeout, 1000)
-  if (pollTimeoutMs > POLL_MS) throw usage(`--poll-timeout ${pollTimeout} must be at most 30s, after which the relay answers.`)
-  const pollRetryMs = durationMs('--poll-retry-delay', pollRetryDelay, 10)
-  if (pollRetryMs > MAX_POLL_RETRY_MS)
-    throw usage(`--poll-retry-delay ${pollRetryDelay} must be at most 10s, or the relay takes the agent for gone.`)
-  return { kind, pollTimeoutMs, pollRetryMs, webSocketRetryMs: durationMs('--websocket-retry', websocketRetry, 1) }
+  return allOf({
+    kind: () => {
+      const kind = TRANSPORTS.find((known) => known === transport)
+      if (kind === undefined) throw usage(`--transport ${transport} must be one of: ${TRANSPORTS.join(', ')}.`)
+      return kind
+    },
+    pollTimeoutMs: () => {
+      const pollTimeoutMs = durationMs('--poll-timeout', pollTimeout, 1000)
+      if (pollTimeoutMs > POLL_MS) throw usage(`--poll-timeout ${pollTimeout} must be at most 30s, after which the relay answers.`)
+      return pollTimeoutMs
+    },
+    pollRetryMs: () => {
+      const pollRetryMs = durationMs('--poll-retry-delay', pollRetryDelay, 10)
+      if (pollRetryMs > MAX_POLL_RETRY_MS)
+        throw usage(`--poll-retry-delay ${pollRetryDelay} must be at most 10s, or the relay takes the agent for gone.`)
+      return pollRetryMs
+    },
+    webSocketRetryMs: () => durationMs('--websocket-retry', websocketRetry, 1),
+  })
+}
+
+/**
+ * Certificates beside those that Node trusts, whom it trusts still; undefined where none are named. `readText`: the text of the file that an option names.
+ *
+ * @throws {AgentExit} that names each option that is wrong.
+ */
+export function readTls({ ca, cert, key }: RawTransportOptions, readText: (option: string, path: string) => string): TlsFiles | undefined {
+  if (ca === undefined && cert === undefined && key === undefined) return undefined
+  const faults = new Faults()
+  if ((cert === undefined) !== (key === undefined)) faults.add(usage('--cert and --key belong together. Give both.'))
+  const read = (option: string, path: string | undefined, label: string): string[] =>
+    path === undefined ? [] : faults.collect(() => readPem(option, path, label, readText))
+  const [[trusted], [shown], [secret]] = [
+    read('--ca', ca, 'CERTIFICATE'),
+    read('--cert', cert, 'CERTIFICATE'),
+    read('--key', key, 'PRIVATE KEY'),
+  ]
+  faults.throwAny()
+  return {
+    ...(trusted !== undefined && { ca: [...rootCertificates, trusted] }),
+    ...(shown !== undefined && secret !== undefined && { cert: shown, key: secret }),
+  }
+}
+
+function readPem(option: string, path: string, label: string, readText: (option: string, path: string) => string): string {
+  const text = readText(option, path)
+  // A private key may say of which kind it is.
+  if (new RegExp(`-----BEGIN [A-Z ]*${label}-----`).test(text)) return text
+  throw usage(`${option} ${path} holds no ${label.toLowerCase()} in PEM.`)
 }
 
 function usage(message: string): AgentExit {

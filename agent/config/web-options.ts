@@ -2,6 +2,7 @@
 import { isHeader } from '../../protocol/web/http-fields.ts'
 import type { HeaderList } from '../../protocol/web/web-frames.ts'
 import { AgentExit, EXIT } from '../exit.ts'
+import { allOf, Faults } from './faults.ts'
 
 export interface RawWebOptions {
   readonly http?: string
@@ -24,14 +25,22 @@ const OF_THE_HOP = new Set(['connection', 'content-length', 'host', 'transfer-en
 /**
  * Undefined where no web app is shared.
  *
- * @throws {AgentExit} that names the option that is wrong.
+ * @throws {AgentExit} that names each option that is wrong.
  */
 export function readWebApp({ http, keepHost, header }: RawWebOptions): WebAppSettings | undefined {
   if (http === undefined) {
     if (header.length > 0 || keepHost === true) throw usage('--header and --keep-host are of use with --http only.')
     return undefined
   }
-  return { origin: readAppOrigin(http), keepsHost: keepHost === true, headers: header.map(readHeader) }
+  const app = allOf({ origin: () => readAppOrigin(http), headers: () => readAppHeaders(header) })
+  return { ...app, keepsHost: keepHost === true }
+}
+
+function readAppHeaders(lines: readonly string[]): HeaderList {
+  const faults = new Faults()
+  const headers = lines.flatMap((line) => faults.collect(() => readHeader(line)))
+  faults.throwAny()
+  return headers
 }
 
 function readAppOrigin(text: string): URL {

@@ -3,7 +3,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { LINK_SUBPROTOCOL } from '../../protocol/handshake.ts'
 import { MAX_BATCH_BYTES } from '../../protocol/limits.ts'
-import type { TlsFiles } from '../config/settings.ts'
+import type { TlsFiles } from '../config/transport-options.ts'
 import { DIAL_MS, POLL_SLACK_MS } from '../limits.ts'
 import { throughProxy } from './proxy.ts'
 import { readRefusal, type Refusal } from './refusal.ts'

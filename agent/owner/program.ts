@@ -122,11 +122,26 @@ export function isOwnerCommand(args: readonly string[]): boolean {
 /** The owner's word that the first word of a command line is most like, if it is like one and none itself. Pure. */
 export function nearOwnerWord(args: readonly string[]): string | undefined {
   const word = firstWord(args)
-  if (word === undefined || OWNER_WORDS.has(word)) return undefined
-  const [nearest] = [...OWNER_WORDS]
-    .map((known) => ({ known, edits: editsBetween(word.toLowerCase(), known) }))
-    .toSorted((one, other) => one.edits - other.edits)
-  return nearest !== undefined && nearest.edits <= (nearest.known.length > 5 ? 2 : 1) ? nearest.known : undefined
+  return word === undefined || OWNER_WORDS.has(word) ? undefined : nearest(word, [...OWNER_WORDS])
+}
+
+/** The same with the word behind it, where that is, or is like, one of its commands. */
+export function nearOwnerCommand(args: readonly string[], terminal: Terminal): string | undefined {
+  const word = nearOwnerWord(args)
+  const next = args[args.indexOf(firstWord(args) ?? '') + 1]
+  if (word === undefined || next === undefined) return word
+  const known = ownerCommand(terminal).commands.find((command) => command.name() === word)?.commands ?? []
+  const command = nearest(
+    next,
+    known.map((one) => one.name()),
+  )
+  return command === undefined ? word : `${word} ${command}`
+}
+
+/** The word that one is most like, if it is like any. */
+function nearest(word: string, known: readonly string[]): string | undefined {
+  const [first] = known.map((one) => ({ one, edits: editsBetween(word.toLowerCase(), one) })).toSorted((a, b) => a.edits - b.edits)
+  return first !== undefined && first.edits <= (first.one.length > 5 ? 2 : 1) ? first.one : undefined
 }
 
 function firstWord(args: readonly string[]): string | undefined {
@@ -193,8 +208,11 @@ function group(program: Command, name: string, { does, help }: Group): Command {
   const made = program.command(name).description(does).addHelpText('after', help)
   return made.action(() => {
     const [word] = made.args
-    const known = made.commands.map((command) => command.name()).join(', ')
-    throw usage(word === undefined ? `Say what to do with ${name}: ${known}.` : `${name} has no command ${word}. It has: ${known}.`)
+    const known = made.commands.map((command) => command.name())
+    if (word === undefined) throw usage(`Say what to do with ${name}: ${known.join(', ')}.`)
+    const meant = nearest(word, known)
+    const hint = meant === undefined ? '' : ` Did you mean ${name} ${meant}?`
+    throw usage(`${name} has no command ${word}. It has: ${known.join(', ')}.${hint}`)
   })
 }
 

@@ -20,6 +20,16 @@ export function agentSetup(token: string, program: string, platform: NodeJS.Plat
 `
 }
 
+/** For an agent of another make, which can send neither a header nor a path: its secret is where it dials. */
+export function hostSetup(agentUrl: string): string {
+  return `  ${agentUrl}
+
+This host name is the secret: whoever knows it can serve the share. Give the URL
+to a server of cpp-mcp as its proxy_url. A client that speaks no TLS reaches a
+relay behind https through stunnel or Caddy on its own machine.
+`
+}
+
 /** For a URL with the secret in its path, and the one that opens the share's web app where it is known. */
 export function urlSetup({ name }: Named, shareUrl: string, webUrl?: unknown): string {
   return `  ${shareUrl}

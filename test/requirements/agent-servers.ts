@@ -53,7 +53,10 @@ const CONFIGURED = {
     'promise.config.reload': promised(
       'A change of the file touches no server that has not changed, and one that cannot be read touches none.',
     ),
-    'promise.config.check': promised('What is wrong with a file is said without dialling, and without a secret.'),
+    'promise.config.check': promised(
+      'All that is wrong with a file or a command line is said at once, a line each, without dialling, and without a secret.',
+    ),
+    'promise.config.links': promised('A file says how links are kept, for all servers or for one.'),
     'promise.config.schema': promised('The JSON Schema for editors is that of the schema which validates.'),
   },
 } as const satisfies Section

@@ -12,7 +12,10 @@ export const SEEDS = [
       ),
       'seeds.health': promised('/health answers anybody, and tells nothing.'),
       'seeds.catalog': promised(
-        'An owner is told of its own shares whether they serve, what their servers say of themselves, and how many tools clients are offered; nothing of what is held back.',
+        'An owner is told of its own shares whether they serve, what their servers say of themselves, and how many tools clients are offered; of what is held back no more than how much.',
+      ),
+      'seeds.catalog.follows': promised(
+        'The catalogue follows the agents that are there: of a server whose agent is gone it tells nothing once another serves in its place.',
       ),
       'seeds.server-json': promised(
         'Each share is described as the MCP Registry does it, within the bounds of that format, and without a credential.',
@@ -47,6 +50,9 @@ export const SEEDS = [
     requirements: {
       'seeds.variables': promised(
         "The variables of ContextForge's reverse proxy are taken where ours say nothing, and its token reaches no server.",
+      ),
+      'seeds.start-options': promised(
+        'npm start refuses, or says that it does not look at, what names another relay or its token; a command in one word is taken.',
       ),
       'seeds.options': promised(
         'Its options, and levels in capitals, are taken as well; a command in one word is parted as a shell does, and no shell runs it.',

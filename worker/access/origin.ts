@@ -120,10 +120,15 @@ export const PASS_PARAMETER = 'mcp_edge_sign_in'
 
 /** The URL by which whoever has a key opens a share's web app: on a host of its own, where the world can find that, else below the relay's own. */
 export function webAppUrl(settings: Settings, relay: string, share: string, key: string): string {
+  const own = foundAppOrigin(settings, relay, share)
+  return own === undefined ? `${relay}/s/${share}/k/${key}/http/` : `${own}/?${KEY_PARAMETER}=${key}`
+}
+
+/** The origin at which a share's people open its web app, and sign in; undefined where the world finds no such host. */
+export function foundAppOrigin(settings: Settings, relay: string, share: string): string | undefined {
   // The name of this machine says nothing to who comes through a proxy.
   const isFound = !settings.hasPathSignIn || settings.publicOrigin === undefined
-  const own = isFound ? appOrigin(settings, relay, share) : undefined
-  return own === undefined ? `${relay}/s/${share}/k/${key}/http/` : `${own}/?${KEY_PARAMETER}=${key}`
+  return isFound ? appOrigin(settings, relay, share) : undefined
 }
 
 /** The share to which an origin of a web page belongs: that of its sign-in, or of its web app. */

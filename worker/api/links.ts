@@ -11,7 +11,7 @@ import { DEFAULT_ACCESS, mayMintHosts, mintCredential, SECOND_MS } from './crede
 import { mergeUses } from './lanes.ts'
 import { derivedPrincipal } from '../contract/trust/principals.ts'
 import { NewToken, type Token, TokenChange } from './operations/tokens.ts'
-import { nameWarning, warningOf } from './name-warning.ts'
+import { hasNamesake, nameWarning, warningOf } from './name-warning.ts'
 import { readWarning } from './read-warning.ts'
 import { answer, hasExpired, isoTime, knownShare, limitsOf, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
@@ -64,7 +64,7 @@ async function createLink(c: ApiContext): Promise<Response> {
     ...(kind === 'key'
       ? { share_url: secret, ...(webUrl === undefined ? {} : { web_url: webUrl }) }
       : { [form === 'host' ? 'agent_url' : 'token']: secret }),
-    ...warningOf(warning, await nameWarning(link, async () => registryOf(c).links(share.id))),
+    ...warningOf(warning, await nameWarning(link.name, async () => hasNamesake(link, await registryOf(c).links(share.id)))),
   })
 }
 
@@ -103,7 +103,8 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   if (unreached.length > 0) return unreachedResponse(share.id, unreached)
   if (value.isRevoked) return c.body(null, 204)
   const { warning } = change.policy === undefined ? {} : await readWarning(c, share, value.policy)
-  const named = change.name === undefined ? undefined : await nameWarning(value, async () => registryOf(c).links(share.id))
+  const isTaken = async (): Promise<boolean> => hasNamesake(value, await registryOf(c).links(share.id))
+  const named = change.name === undefined ? undefined : await nameWarning(value.name, isTaken)
   return answer(c, 200, { ...linkFacts(share, value, (await usesOf(c, share)).get(value.id)), ...warningOf(warning, named) })
 }
 

@@ -1,15 +1,20 @@
-/** Tells whoever names a link of a share, or a person, as another is named already: commands that name it cannot tell the two apart. */
+/** Tells whoever names a share, a link of one, a person or an owner as another is named already: commands that name it cannot tell the two apart. */
 import type { LinkRecord } from '../contract/registry/registry-rpc.ts'
 
-/** What links have whose owner has named none: nobody means one of them by it. */
+/** What those have whom nobody has named: nobody means one of them by it. */
 const UNNAMED = 'unnamed'
 
 type Named = Pick<LinkRecord, 'id' | 'name'>
 
-/** A sentence about a new name; undefined where it is the only one. `others`: asked for those that may be meant by names, this one among them or not. */
-export async function nameWarning({ id, name }: Named, others: () => Promise<readonly Named[]>): Promise<string | undefined> {
-  if (name === UNNAMED || !(await others()).some((other) => other.id !== id && other.name === name)) return undefined
+/** A sentence about a new name; undefined where it is the only one. `isTaken`: asked for names that somebody may mean. */
+export async function nameWarning(name: string, isTaken: () => Promise<boolean>): Promise<string | undefined> {
+  if (name === UNNAMED || !(await isTaken())) return undefined
   return 'Another has the same name, so commands and lists cannot tell the two apart by it: use the ids, or rename one.'
+}
+
+/** Whether another of them has the name. */
+export function hasNamesake({ id, name }: Named, all: readonly Named[]): boolean {
+  return all.some((other) => other.id !== id && other.name === name)
 }
 
 /** The member of an answer that has all there is to warn of. */

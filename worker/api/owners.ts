@@ -6,6 +6,7 @@ import type { OwnerRecord } from '../contract/registry/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { SECOND_MS } from './credentials.ts'
+import { hasNamesake, nameWarning, warningOf } from './name-warning.ts'
 import { NewOwner, type OwnerFacts } from './operations/relay.ts'
 import { type OwnerEnv, requireDeployer, requireOwner } from './owner-gate.ts'
 import { answer, isoTime, registryOf } from './share-answers.ts'
@@ -33,7 +34,8 @@ async function createOwner(c: Context<OwnerEnv>): Promise<Response> {
   }
   const token = await newOwnerToken(c.var.relay.keys)
   if (!(await registryOf(c).addOwner({ ...owner, hash: await hashSecret(token) }))) return problemResponse('OWNER_LIMIT_REACHED')
-  return answer(c, 201, { ...ownerFacts(owner), owner_token: token })
+  const named = await nameWarning(owner.name, async () => hasNamesake(owner, await registryOf(c).owners()))
+  return answer(c, 201, { ...ownerFacts(owner), owner_token: token, ...warningOf(named) })
 }
 
 async function listOwners(c: Context<OwnerEnv>): Promise<Response> {

@@ -2,14 +2,16 @@
 import { type Context, Hono } from 'hono'
 import { mintAccessCode } from '../access/access-code.ts'
 import { randomBytes, toHex } from '../access/secrets/secret.ts'
+import { foundAppOrigin } from '../access/origin.ts'
+import { knownShareFacts } from '../access/share-id.ts'
 import { ownHostBase, signInBase } from '../access/share-site.ts'
 import type { LinkRecord, PersonRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
-import { settingsOf } from '../env.ts'
+import { relayOrigin, settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { LINK_ID_BYTES, MAX_LIFE_S, SECOND_MS } from './credentials.ts'
 import { EMAIL, NewPerson, type Person } from './operations/people.ts'
-import { nameWarning, warningOf } from './name-warning.ts'
+import { hasNamesake, nameWarning, warningOf } from './name-warning.ts'
 import { readWarning } from './read-warning.ts'
 import { answer, isoTime, knownShare, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
@@ -45,14 +47,17 @@ async function invite(c: ApiContext): Promise<Response> {
   if (added === 'no_share') return problemResponse('SHARE_NOT_FOUND')
   if (added === 'no_room') return problemResponse('RELAY_FULL')
   if (added === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
-  const facts = { ...personFacts(share, { ...added, isPending: true }), code: code.text, url: `${base}/mcp` }
+  const facts = { ...personFacts(share, { ...added, isPending: true }), code: code.text, url: `${base}/mcp`, ...appFacts(c, share.id) }
   const { warning } = await readWarning(c, share, policy)
   // Whoever is out may be invited anew.
-  const others = async () =>
-    (await registryOf(c).people(share.id)).filter(
-      (record) => statusOf(record, Math.min(record.expiresAtMs, share.expiresAtMs)) !== 'revoked',
+  const isTaken = async (): Promise<boolean> => {
+    const all = await registryOf(c).people(share.id)
+    return hasNamesake(
+      added,
+      all.filter(({ isRevoked }) => !isRevoked),
     )
-  return answer(c, 201, { ...facts, ...warningOf(warning, await nameWarning(added, others)) })
+  }
+  return answer(c, 201, { ...facts, ...warningOf(warning, await nameWarning(added.name, isTaken)) })
 }
 
 async function list(c: ApiContext): Promise<Response> {
@@ -71,6 +76,14 @@ async function remove(c: ApiContext): Promise<Response> {
   const changed = isPerson ? await registryOf(c).changeLink(share.id, id, { isRevoked: true }) : undefined
   if (changed === undefined) return problemResponse('PERSON_NOT_FOUND')
   return changed.unreached.length > 0 ? unreachedResponse(share.id, changed.unreached) : c.body(null, 204)
+}
+
+/** Where the share's web app is opened, if it has one; nothing where that asks nobody to sign in. */
+function appFacts(c: ApiContext, share: string): { readonly web_url?: string } {
+  const settings = settingsOf(c.env)
+  // Without an agent there is no web app.
+  const app = knownShareFacts(share).isUpstream === true ? undefined : foundAppOrigin(settings, relayOrigin(c.req.raw, settings), share)
+  return app === undefined ? {} : { web_url: `${app}/` }
 }
 
 /** A person as the share's owner sees it, without the access code. */

@@ -5,11 +5,12 @@ import { randomBytes } from '../access/secrets/secret.ts'
 import { knownShareFacts, mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
-import type { NewLink, ShareAddition, ShareChange as ShareChanges } from '../contract/registry/registry-rpc.ts'
+import type { NewLink, ShareAddition, ShareChange as ShareChanges, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import type { ShareTerms } from '../contract/trust/trust-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { type Credential, type CredentialKind, mintCredential, SECOND_MS } from './credentials.ts'
+import { nameWarning, warningOf } from './name-warning.ts'
 import { type TermMembers, NewShare, Rotation, ShareChange } from './operations/shares.ts'
 import {
   answer,
@@ -55,8 +56,8 @@ async function createShare(c: ApiContext): Promise<Response> {
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
   const expiresAtMs = createdAtMs + lifeMs
-  const facts = { lanes, jurisdiction, ...(given === undefined ? {} : { isUpstream: true as const }) }
-  const id = await mintShareId(c.var.relay.keys.shareId, facts, randomBytes(SHARE_ID_RANDOM_BYTES))
+  const shape = { lanes, jurisdiction, ...(given === undefined ? {} : { isUpstream: true as const }) }
+  const id = await mintShareId(c.var.relay.keys.shareId, shape, randomBytes(SHARE_ID_RANDOM_BYTES))
   const refused = refusedMember(id, body.value)
   if (refused !== undefined) return refused
   const upstream = given === undefined ? undefined : await keptUpstream(c, id, given)
@@ -73,7 +74,8 @@ async function createShare(c: ApiContext): Promise<Response> {
   if (outcome !== 'added') return refuseShare(outcome)
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
   if (location !== undefined) await askLanes(c.env, { id, servers: [] }, { op: 'describe' }, { location })
-  return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false, terms }), ...shown })
+  const facts = shareFacts(c, { ...settings, location, isEnding: false, terms })
+  return answer(c, 201, { ...facts, ...shown, ...warningOf(await namedWarning(c, settings)) })
 }
 
 /** What is decided for a share in members of names that the API and the relay do not have in common. */
@@ -92,6 +94,11 @@ function termsOf(members: TermMembers): Omit<ShareTerms, 'pins' | 'upstream'> {
 function pinsOf({ pinning }: TermMembers, before?: string): Pick<ShareChanges, 'pins'> {
   if (pinning === undefined || (pinning === 'on' && before !== undefined)) return {}
   return { pins: pinning === 'on' ? NOTHING_PINNED : null }
+}
+
+/** Of those that have not ended, since those are meant by a name. */
+function namedWarning(c: ApiContext, { id, name }: Pick<ShareRecord, 'id' | 'name'>): Promise<string | undefined> {
+  return nameWarning(name, async () => registryOf(c).hasShareNamed(c.var.owner.id, { id, name }))
 }
 
 function refuseShare(outcome: Exclude<ShareAddition, 'added'>): Response {
@@ -166,7 +173,9 @@ async function changeShare(c: ApiContext): Promise<Response> {
   })
   if (changed === undefined) return problemResponse('SHARE_NOT_FOUND')
   const { value, unreached } = changed
-  return unreached.length > 0 ? unreachedResponse(value.id, unreached) : answer(c, 200, shareFacts(c, value))
+  if (unreached.length > 0) return unreachedResponse(value.id, unreached)
+  const warning = name === undefined ? undefined : await namedWarning(c, value)
+  return answer(c, 200, { ...shareFacts(c, value), ...warningOf(warning) })
 }
 
 /** Credentials that are shown once must reach their owner: lanes that have not heard are named beside them. */

@@ -180,6 +180,8 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   changeLink(share: string, id: string, change: LinkChange): Promise<Changed<LinkRecord> | undefined>
   /** What becomes of servers that are registered by name, and of sessions for them: of one owner's, or of one agent's share. */
   gateway(asker: Asker, order: GatewayOrder): GatewayAnswer | Promise<GatewayAnswer>
+  /** Whether another share of this owner's that has not ended has the name of this one. */
+  hasShareNamed(owner: string, share: Pick<ShareRecord, 'id' | 'name'>): boolean
   /** A share of this owner's. */
   share(owner: string, id: string): ShareRecord | undefined
   /** A page of an owner's shares, newest first; `after` is the last one of the page before. */

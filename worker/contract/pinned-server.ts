@@ -65,6 +65,8 @@ export interface ServerAbout {
   readonly serverInfo?: string
   /** Tools that it offers, without those that are held back. Absent while its list is not known whole. */
   readonly tools?: number
+  /** Entries of any kind that are held back; absent for none. */
+  readonly held?: number
 }
 
 /** What an owner asks about it. */

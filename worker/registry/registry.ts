@@ -71,14 +71,8 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     this.#derived = new DerivedLinks({ shares: this.#shares, links: this.#links, hasRoom: () => this.#hasRoom() })
     this.#codes = new AccessCodeTable(sql)
     this.#owners = new OwnerTable(sql)
-    this.#teller = new ChangeTeller({
-      env,
-      untold: this.#untold,
-      shares: this.#shares,
-      links: this.#links,
-      forget: (share) => this.#forget(share),
-      setAlarm: () => this.#setAlarm(),
-    })
+    const orders = { forget: (share: string) => this.#forget(share), setAlarm: () => this.#setAlarm() }
+    this.#teller = new ChangeTeller({ env, untold: this.#untold, shares: this.#shares, links: this.#links, ...orders })
     this.#gateway = new Gateway({ shares: this.#shares, links: this.#links, registry: this, sql, hasRoom: () => this.#hasRoom() })
   }
 
@@ -161,6 +155,10 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   share(owner: string, id: string): ShareRecord | undefined {
     const record = this.#shares.get(id)
     return record?.owner === owner ? record : undefined
+  }
+
+  hasShareNamed(owner: string, share: Pick<ShareRecord, 'id' | 'name'>): boolean {
+    return this.#shares.hasNamed(owner, share)
   }
 
   shares(owner: string, after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {

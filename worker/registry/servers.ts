@@ -1,7 +1,7 @@
 /** The servers with names of each share, as they stand in its row. Synchronous, as the list of shares is. */
+import { MAX_SERVERS } from '../../protocol/limits.ts'
 import { withoutServerPins } from '../../protocol/policy/server-pins.ts'
 import type { ServerAddition } from '../contract/registry/registry-rpc.ts'
-import { MAX_SERVERS } from '../trust-limits.ts'
 import type { KeptShare } from './share-row.ts'
 import type { ShareTable } from './shares.ts'
 import { serverSubject, type UntoldTable } from './untold.ts'

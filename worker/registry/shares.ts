@@ -40,6 +40,7 @@ export class ShareTable {
     for (const [name, type] of Object.entries(LATER_COLUMNS))
       if (!known.has(name)) sql.exec(`ALTER TABLE shares ADD COLUMN ${name} ${type}`)
     sql.exec('CREATE INDEX IF NOT EXISTS shares_by_owner ON shares (owner, created_at_ms DESC, id)')
+    sql.exec('CREATE INDEX IF NOT EXISTS shares_by_name ON shares (owner, name)')
   }
 
   /** Adds a share, if the list has room for it and its owner may have one more. */
@@ -105,6 +106,18 @@ export class ShareTable {
       records.push(recordOf(row))
     }
     return { records, isMore: false }
+  }
+
+  /** Whether another one of an owner's that has not ended is called so. */
+  hasNamed(owner: string, { id, name }: Pick<ShareRecord, 'id' | 'name'>): boolean {
+    const others = this.#sql.exec(
+      'SELECT 1 FROM shares WHERE owner = ? AND name = ? AND id <> ? AND ending = 0 AND expires_at_ms > ? LIMIT 1',
+      owner,
+      name,
+      id,
+      Date.now(),
+    )
+    return others.toArray().length > 0
   }
 
   change({ id, name, expiresAtMs, lifeMs, trust }: KeptShare, change: ShareChange): void {

@@ -10,7 +10,7 @@ import { clientAddress } from '../access/client-address.ts'
 import { appOrigin, KEY_PARAMETER, PASS_PARAMETER, shareOfOrigin } from '../access/origin.ts'
 import { relayOrigin, type Settings, settingsOf } from '../env.ts'
 import { WEB_COOKIE_S } from '../web-limits.ts'
-import { APP_COOKIE, appKeys, REFUSED_METHODS, requestHeaders } from './app-request.ts'
+import { APP_COOKIE, appKeys, REFUSED_METHODS, requestHeaders, TAKEN_METHODS } from './app-request.ts'
 import { hostHeaders } from './app-response.ts'
 import { beginSignIn, finishSignIn, renewedSession } from './app-sign-in.ts'
 import { forward } from './forward.ts'
@@ -33,7 +33,7 @@ export const serveAppHost: MiddlewareHandler<RouteEnv> = async (c) => {
   const origin = ownOrigin(raw, settings, share)
   const { pathname, search, key, pass } = withoutOwn(raw.url)
   const method = raw.method
-  if (REFUSED_METHODS.has(method)) return webProblem(raw, 'METHOD_NOT_ALLOWED')
+  if (REFUSED_METHODS.has(method)) return webProblem(raw, 'METHOD_NOT_ALLOWED', undefined, { allow: TAKEN_METHODS })
   const isUpgrade = raw.headers.get('upgrade')?.toLowerCase() === 'websocket'
   const address = clientAddress(raw, settings)
   const page = { share, origin, target: pathname + search, address }
@@ -109,7 +109,7 @@ async function enter(c: WebContext, shown: Shown & { readonly key: string }, to:
   const visitor = await admitToApp(c, shown)
   if (!visitor.ok) {
     const { code, detail, retryAfterMs } = visitor.error
-    return webProblem(c.req.raw, code, detail, retryAfterMs === undefined ? undefined : { code, retryAfterMs })
+    return webProblem(c.req.raw, code, detail, retryAfterMs === undefined ? {} : { retryAfterMs })
   }
   const refused = await refusedByShare(c.req.raw, visitor.value.share)
   if (refused !== undefined) return refused

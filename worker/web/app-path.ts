@@ -8,7 +8,7 @@ import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
 import { refuseOrigin } from '../access/origin.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
-import { REFUSED_METHODS, requestHeaders } from './app-request.ts'
+import { REFUSED_METHODS, requestHeaders, TAKEN_METHODS } from './app-request.ts'
 import type { AppPlace } from './app-urls.ts'
 import { forward } from './forward.ts'
 import { pathHeaders, rewritingOf, rewritten, SANDBOX } from './rewritten.ts'
@@ -43,7 +43,7 @@ async function answer(c: WebContext): Promise<Response> {
   const settings = settingsOf(c.env)
   const url = new URL(raw.url)
   const { method } = raw
-  if (REFUSED_METHODS.has(method)) return webProblem(raw, 'METHOD_NOT_ALLOWED')
+  if (REFUSED_METHODS.has(method)) return webProblem(raw, 'METHOD_NOT_ALLOWED', undefined, { allow: TAKEN_METHODS })
   if (method === 'OPTIONS' && raw.headers.has('access-control-request-method')) return preflight(raw.headers)
   if (raw.headers.get('service-worker')?.trim().toLowerCase() === 'script') return webProblem(raw, 'SERVICE_WORKER_REFUSED')
   const [share, key] = [c.req.param('share') ?? '', c.req.param('key')]

@@ -20,6 +20,8 @@ export const APP_COOKIE = '__Host-mcpe'
 
 /** Methods that switch protocols with the runtime, or have a client's own fields sent back to whatever page asks. */
 export const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
+/** Those that go on to the app, as far as they have a name that all know; it may take others besides. */
+export const TAKEN_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 /** What the relay says by itself, or the network before it; a client's own word on this is not passed on. */
 const OF_THE_RELAY = /^(?:x-forwarded-.*|forwarded|x-real-ip|true-client-ip|cdn-loop|cf-.*|host)$/

@@ -10,7 +10,7 @@ import { LoggedRequest } from './request-log.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
 import { webProblem } from './web-problem.ts'
 import { WebExchange } from './web-exchange.ts'
-import { mayUseWebApp, type WebAsk } from './web-policy.ts'
+import { mayUseWebApp, type WebAsk, whatIsAllowed } from './web-policy.ts'
 import { bridgeSocket } from './web-socket.ts'
 
 /** A request that was let in, as it goes to the app. */
@@ -57,7 +57,9 @@ export async function forward(forwarded: Forwarded): Promise<Response> {
   const logged = new LoggedRequest(forwarded)
   const refuse = (code: ProblemCode, detail?: string, failure?: Failure): Response => {
     logged.end(code)
-    return webProblem(request, code, detail, failure)
+    if (code !== 'WEB_NOT_ALLOWED') return webProblem(request, code, detail, failure)
+    const { detail: allowed, ...fields } = whatIsAllowed(share.policies())
+    return webProblem(request, code, allowed, fields)
   }
   try {
     const exchange = await open(forwarded)

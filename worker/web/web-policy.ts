@@ -15,6 +15,14 @@ export function mayUseWebApp(policies: readonly string[], ask: WebAsk): boolean 
   })
 }
 
+const READING: WebAsk = { method: 'GET', isUpgrade: false }
+
+/** What whoever may not do this may do, in words and as the field `Allow` says it. */
+export function whatIsAllowed(policies: readonly string[]): { readonly detail: string; readonly allow?: string } {
+  if (mayUseWebApp(policies, READING)) return { detail: 'It may only read: GET and HEAD, and no WebSocket.', allow: 'GET, HEAD' }
+  return { detail: "It is for the share's MCP server, and opens no web app." }
+}
+
 function allows(policy: Policy, { method, isUpgrade }: WebAsk): boolean {
   if (policy.web !== true && (policy.web === false || isOfMcp(policy))) return false
   return policy.access !== 'read' || (!isUpgrade && (method === 'GET' || method === 'HEAD'))

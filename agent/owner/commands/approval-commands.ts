@@ -8,7 +8,7 @@ import type { Answer } from '../api-client.ts'
 import { findShare } from '../find.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { shellWord } from '../setup-texts.ts'
-import { hanging, localTime, plain, table } from '../table.ts'
+import { hanging, localTime, plain } from '../table.ts'
 
 const DECISIONS = [
   ['allow', 'lets a call through, once, within 10 minutes'],
@@ -48,25 +48,10 @@ async function listApprovals(run: OwnerRun, named: string): Promise<void> {
     const waiting = listOf(answer, 'approvals').map(readApproval)
     const decided = listOf(answer, 'decisions').map(readApproval)
     if (waiting.length === 0 && decided.length === 0) return `No calls wait for you.\n`
-    const rows = decided.map(({ id, decision, who, tool, args, expiresAt }) => [
-      id,
-      decision ?? '',
-      expiresAt === undefined ? 'never' : localTime(expiresAt),
-      who,
-      tool,
-      args ?? '',
-    ])
-    const columns = [
-      { title: 'APPROVAL' },
-      { title: 'DECIDED' },
-      { title: 'ENDS' },
-      { title: 'WHO', isCut: true },
-      { title: 'TOOL', isCut: true },
-      { title: 'ARGUMENTS', isCut: true },
-    ] as const
     return [
       ...waiting.map((approval) => block(run, share, approval)),
-      ...(rows.length === 0 ? [] : [table(columns, rows, run.terminal.columns)]),
+      ...(decided.length === 0 ? [] : ['What you have decided:\n']),
+      ...decided.map((approval) => decidedBlock(run, share, approval)),
     ].join('\n')
   })
 }
@@ -129,11 +114,10 @@ async function forget(run: OwnerRun, named: string, id: string): Promise<void> {
  * client has sent: it could look like a call of its own.
  */
 function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, client, tool, args, otherParams }: ApprovalAnswer): string {
-  const named = shellWord(share.name === 'unnamed' ? share.id : share.name)
   const until = expiresAt === undefined ? '' : `, until ${localTime(expiresAt)}`
   const { columns } = run.terminal
   // An order is never broken: it is there to be copied.
-  const order = `${'decide'.padEnd(INDENT)}${plain(`${run.program} approvals allow ${named} ${shellWord(id)}`)}\n`
+  const order = `${'decide'.padEnd(INDENT)}${plain(`${run.program} approvals allow ${nameOf(share)} ${shellWord(id)}`)}\n`
   const facts = [
     indented('approval', id, columns),
     indented('who', client === undefined ? who : `${who}, with ${client}`, columns),
@@ -143,6 +127,24 @@ function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, clie
     indented('arguments', args ?? '(none)', columns),
   ]
   return [...facts, ...(otherParams === undefined ? [] : [indented('besides', otherParams, columns)])].join('')
+}
+
+/** The same of one that was decided about, and how that is taken back: arguments do not fit a table. */
+function decidedBlock(run: OwnerRun, share: ShareAnswer, { id, decision, expiresAt, who, tool, args }: ApprovalAnswer): string {
+  const { columns } = run.terminal
+  const until = expiresAt === undefined ? 'for ever' : `until ${localTime(expiresAt)}`
+  return [
+    indented('approval', id, columns),
+    indented('decided', `${decision ?? ''}, ${until}`, columns),
+    indented('who', who, columns),
+    `${'take back'.padEnd(INDENT)}${plain(`${run.program} approvals forget ${nameOf(share)} ${shellWord(id)}`)}\n`,
+    indented('tool', tool, columns),
+    indented('arguments', args ?? '(none)', columns),
+  ].join('')
+}
+
+function nameOf({ name, id }: ShareAnswer): string {
+  return shellWord(name === 'unnamed' ? id : name)
 }
 
 const INDENT = 11

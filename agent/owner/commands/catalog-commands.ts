@@ -52,7 +52,9 @@ function namedOf(share: Answer): readonly Answer[] {
 }
 
 function servedTexts(served: Answer): string[] {
-  return [textOf(served, 'state'), serverText(served['server']), typeof served['tools'] === 'number' ? String(served['tools']) : '-']
+  const { tools, held_back: held } = served
+  const counted = typeof tools === 'number' ? String(tools) : '-'
+  return [textOf(served, 'state'), serverText(served['server']), typeof held === 'number' ? `${counted} (${held} held)` : counted]
 }
 
 function serverText(said: unknown): string {

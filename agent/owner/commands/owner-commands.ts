@@ -5,6 +5,7 @@ import { secondsUntil } from '../expiry.ts'
 import { onlyOne } from '../find.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { localTime, plain, table } from '../table.ts'
+import { remarkWarning } from './token-commands.ts'
 
 export function addOwnerCommands(owner: Command, start: StartRun): void {
   owner
@@ -38,6 +39,7 @@ With it they log in, and make shares of their own:
   ${run.program} login ${run.api.relay}
 `
   })
+  remarkWarning(run, answer)
 }
 
 async function listOwners(run: OwnerRun): Promise<void> {

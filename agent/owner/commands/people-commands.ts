@@ -47,6 +47,7 @@ async function addPerson(run: OwnerRun, named: string, person: string, options: 
 
 function invitedText(run: OwnerRun, share: ShareAnswer, answer: Answer): string {
   const { id, name, expiresAt, policy } = readPerson(answer)
+  const app = appText(answer['web_url'])
   return `${plain(name)} (${id}) may ${inWords(policy)} on ${plain(share.name)}, until ${localTime(expiresAt)}.
 
 Send them this URL, to add to their client (Claude, ChatGPT, Cursor, VS Code) as
@@ -58,9 +59,21 @@ It leads them to a page in their browser, which asks for this access code:
 
   ${textOf(answer, 'code')}
 
-The code is shown this once, and works once, for one client. To end their access:
+The code is shown this once, and works once, for one client${app === '' ? '' : ' or browser'}.
+${app}To end their access:
 
   ${run.program} people remove ${shellWord(share.name === 'unnamed' ? share.id : share.name)} ${id}
+`
+}
+
+/** Empty where nobody signs in for a web app. */
+function appText(webUrl: unknown): string {
+  if (typeof webUrl !== 'string') return ''
+  return `Where the agent shares a web app (--http), they open this in a browser,
+which asks for such a code too:
+
+  ${webUrl}
+
 `
 }
 

@@ -10,6 +10,7 @@ import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from '../poli
 import { agentSetup, shellWord, urlSetup } from '../setup-texts.ts'
 import { hanging, localTime, pairs, plain, seen, table } from '../table.ts'
 import { addUpstreamOptions, type UpstreamOptions, upstreamOf } from '../upstream-options.ts'
+import { remarkWarning } from './token-commands.ts'
 import { heldText, problemText } from './tools-commands.ts'
 
 interface NewShareOptions extends UpstreamOptions {
@@ -123,6 +124,7 @@ async function createShare(run: OwnerRun, options: NewShareOptions): Promise<voi
 ${setup}
 ${ownLink(run, made, answer)}`
   })
+  remarkWarning(run, answer)
 }
 
 async function rotateShare(run: OwnerRun, named: string, agents: true | undefined): Promise<void> {
@@ -148,7 +150,8 @@ async function rotateShare(run: OwnerRun, named: string, agents: true | undefine
 
 /** The link that comes with a share, and what to hand out instead. */
 function ownLink(run: OwnerRun, share: ShareAnswer, answer: Answer): string {
-  const named = share.name === 'unnamed' ? share.id : share.name
+  // A name that another has too means none of them.
+  const named = share.name === 'unnamed' || answer['warning'] !== undefined ? share.id : share.name
   return `Your own link to it, which may do everything, so keep it to yourself:
 
 ${urlSetup(share, textOf(answer, 'share_url'), answer['web_url'])}
@@ -265,6 +268,7 @@ function find(run: OwnerRun, named: string): Promise<ShareAnswer> {
 
 function showChanged(run: OwnerRun, answer: Answer): void {
   run.show(answer, () => describe(run, readShare(answer)))
+  remarkWarning(run, answer)
 }
 
 function describe(run: OwnerRun, share: ShareAnswer, ...more: readonly (readonly [string, string])[]): string {

@@ -8,7 +8,7 @@ import { allTokens, findShare, findToken } from '../find.ts'
 import { addNarrowCommand } from './narrow-command.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { addPolicyOptions, inShort, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
-import { agentSetup, shellWord, tokenSetup, urlSetup } from '../setup-texts.ts'
+import { agentSetup, hostSetup, shellWord, tokenSetup, urlSetup } from '../setup-texts.ts'
 import { localTime, pairs, plain, table } from '../table.ts'
 
 type TokenKind = (typeof KINDS)[number]
@@ -18,7 +18,14 @@ interface TokenOptions extends PolicyOptions {
   readonly expires?: string
 }
 
+interface NewTokenOptions extends TokenOptions {
+  readonly kind: TokenKind
+  readonly form?: (typeof FORMS)[number]
+}
+
 const KINDS = ['key', 'client', 'agent'] as const
+/** What an agent's is: a text that it sends, or where it dials. */
+const FORMS = ['token', 'host'] as const
 const SECOND_MS = 1000
 
 export function addTokenCommands(token: Command, start: StartRun): void {
@@ -32,11 +39,15 @@ export function addTokenCommands(token: Command, start: StartRun): void {
         .choices(KINDS)
         .default('key'),
     )
+    .addOption(
+      new Option(
+        '--form <form>',
+        'of kind agent: host makes a secret host name in place of a token, for a server of cpp-mcp, which can send no token',
+      ).choices(FORMS),
+    )
     .option('--name <name>', 'whom or what it is for')
     .option(EXPIRES, `${EXPIRES_TEXT} (default: 7d)`)
-    .action(async (share: string, options: TokenOptions & { readonly kind: TokenKind }, command: Command) =>
-      createToken(start(command), share, options),
-    )
+    .action(async (share: string, options: NewTokenOptions, command: Command) => createToken(start(command), share, options))
   token
     .command('list <share>')
     .description('lists the links of a share that are not revoked, oldest first')
@@ -55,8 +66,8 @@ export function addTokenCommands(token: Command, start: StartRun): void {
   addNarrowCommand(token, start)
 }
 
-async function createToken(run: OwnerRun, named: string, options: TokenOptions & { readonly kind: TokenKind }): Promise<void> {
-  const { kind } = options
+async function createToken(run: OwnerRun, named: string, options: NewTokenOptions): Promise<void> {
+  const { kind, form } = options
   const policy = policyOf(options)
   if (kind === 'agent' && policy !== undefined)
     throw new AgentExit(
@@ -64,13 +75,24 @@ async function createToken(run: OwnerRun, named: string, options: TokenOptions &
       'USAGE',
       'What an agent lets through is said where it runs: give these options to the agent, or to share update.',
     )
+  if (form !== undefined && kind !== 'agent')
+    throw new AgentExit(EXIT.USAGE, 'USAGE', '--form is for an agent: give --kind agent too. Clients come by the URL of the share.')
   const change = changeOf(run, options)
   const share = await findShare(run.api, named, run.terminal.now())
-  const body = { kind, ...change, ...(policy === undefined ? {} : { policy }) }
+  if (kind === 'agent' && share.upstream !== undefined) throw uselessAgent(run, share, share.upstream)
+  const body = { kind, ...(form === undefined ? {} : { form }), ...change, ...(policy === undefined ? {} : { policy }) }
   const answer = await run.api.request('POST', `shares/${share.id}/tokens`, body)
   run.show(answer, () => `${madeText(run, share, kind, answer)}\n${endText(run, share, readToken(answer))}`)
   remarkWarning(run, answer)
   remarkEarlierEnd(run, share, change.expires_in, readToken(answer))
+}
+
+/** What the relay would refuse too, in words for people. */
+function uselessAgent(run: OwnerRun, { name, id }: ShareAnswer, upstream: string): AgentExit {
+  const link = `${run.program} token create ${id} --read-only`
+  const what = `${plain(name)} points at ${plain(upstream)}, which the relay reaches by itself, so that an agent would serve nobody.`
+  const advice = `To let a client use it: ${link}. To share a server beside an agent, make another share: ${run.program} share create`
+  return new AgentExit(EXIT.REFUSED, 'UPSTREAM_SETTING', `${what} ${advice}`)
 }
 
 function madeText(run: OwnerRun, share: ShareAnswer, kind: TokenKind, answer: Answer): string {
@@ -83,6 +105,7 @@ function madeText(run: OwnerRun, share: ShareAnswer, kind: TokenKind, answer: An
     case 'client':
       return `${head}\n\n${tokenSetup(share, textOf(answer, 'token'))}`
     case 'agent':
+      if (answer['agent_url'] !== undefined) return `${head}\n\n${hostSetup(textOf(answer, 'agent_url'))}`
       return `${head}\n\n${agentSetup(textOf(answer, 'token'), run.program, run.terminal.platform)}`
   }
 }

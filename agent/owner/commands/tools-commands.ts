@@ -14,6 +14,8 @@ interface Entry {
   readonly state: string
   /** `undefined` of one that could be read in two ways: nobody can accept it. */
   readonly digest: string | undefined
+  /** Which of several servers of a share has it; empty where there are none. */
+  readonly at: string
 }
 
 /** Members of the API's answer, and what each is called where there is room for a word. */
@@ -31,6 +33,10 @@ const KINDS = {
 const SHOWN_CANDIDATES = 20
 
 const HELD: ReadonlySet<string> = new Set(['new', 'changed'])
+
+/** Of the one server that an agent makes of several. */
+const MERGED = '(merged)'
+const AT = { title: 'SERVER', isCut: true } as const
 
 export function addToolsCommands(tools: Command, start: StartRun): void {
   tools
@@ -56,8 +62,9 @@ async function listTools(run: OwnerRun, named: string): Promise<void> {
   run.show(answer, () => {
     const entries = entriesOf(answer)
     const held = entries.filter(({ state }) => HELD.has(state)).length
-    const rows = entries.map(({ kind, name, state }) => [kind, name, state])
-    const columns = [{ title: 'KIND' }, { title: 'NAME', isCut: true }, { title: 'STATE' }] as const
+    const ofSeveral = entries.some(({ at }) => at !== '')
+    const rows = together(entries).map(({ kind, name, state, at }) => [kind, name, ...(ofSeveral ? [at] : []), state])
+    const columns = [{ title: 'KIND' }, { title: 'NAME', isCut: true }, ...(ofSeveral ? [AT] : []), { title: 'STATE' }] as const
     return `${stateText(run, id, answer)}${problemText(answer)}${entries.length === 0 ? '' : `\n${table(columns, rows, run.terminal.columns)}`}${heldText(run, id, held)}`
   })
 }
@@ -113,9 +120,10 @@ function onlyHeld(run: OwnerRun, id: string, held: readonly Entry[], wanted: str
       `Nothing is held back that ${plain(wanted)} names. See what is: ${run.program} tools diff ${id}`,
     )
   if (found.every(({ name, digest }) => name === first.name && digest === first.digest)) return first
-  const each = found
-    .slice(0, SHOWN_CANDIDATES)
-    .map(({ kind, name, state, digest }) => `\n  ${plain(`${kind} (${state})  ${name}@${digest ?? 'none: it cannot be accepted'}`)}`)
+  const each = found.slice(0, SHOWN_CANDIDATES).map(({ kind, name, state, digest, at }) => {
+    const where = at === '' ? state : `${state}, ${at}`
+    return `\n  ${plain(`${kind} (${where})  ${name}@${digest ?? 'none: it cannot be accepted'}`)}`
+  })
   throw new AgentExit(
     EXIT.USAGE,
     'TOOL_AMBIGUOUS',
@@ -128,9 +136,28 @@ function entriesOf(answer: Answer): Entry[] {
     listOf(answer, member).map((entry) => {
       const { digest } = entry
       const name = textOf(entry, 'name')
-      return { kind, name, state: textOf(entry, 'state'), digest: typeof digest === 'string' ? digest : undefined }
+      return { kind, name, state: textOf(entry, 'state'), digest: typeof digest === 'string' ? digest : undefined, at: placeOf(entry) }
     }),
   )
+}
+
+/** The server of its own that an entry is of, or the one that is made of these. Empty where a share has one server. */
+function placeOf({ server, merged }: Answer): string {
+  return typeof server === 'string' ? server : merged === true ? MERGED : ''
+}
+
+/** What one server lists, and the merged one under the same name in the same state, is one row. */
+function together(entries: readonly Entry[]): Entry[] {
+  const keyOf = ({ kind, name, state }: Entry): string => JSON.stringify([kind, name, state])
+  const places = new Map<string, string[]>()
+  for (const entry of entries) places.set(keyOf(entry), [...(places.get(keyOf(entry)) ?? []), entry.at])
+  // Several of one name at one place stay several.
+  const isOnce = (all: readonly string[]): boolean => all.length > 1 && new Set(all).size === all.length && !all.includes('')
+  return entries.flatMap((entry) => {
+    const all = places.get(keyOf(entry)) ?? []
+    if (!isOnce(all)) return [entry]
+    return entry.at === all[0] ? [{ ...entry, at: all.toSorted((a, b) => Number(a === MERGED) - Number(b === MERGED)).join(', ') }] : []
+  })
 }
 
 function stateText(run: OwnerRun, id: string, answer: Answer): string {
@@ -164,7 +191,9 @@ function changeText(run: OwnerRun, id: string, change: Answer): string {
   const { columns } = run.terminal
   const name = textOf(change, 'name')
   const digest = typeof change['digest'] === 'string' ? change['digest'] : undefined
-  const head = hanging(`${plain(textOf(change, 'kind'))} `, seen(`${name} (${textOf(change, 'state')})`), columns, '    ')
+  const place = placeOf(change)
+  const where = place === '' ? '' : place === MERGED ? ', in the merged server' : `, of the server ${place}`
+  const head = hanging(`${plain(textOf(change, 'kind'))} `, seen(`${name} (${textOf(change, 'state')}${where})`), columns, '    ')
   const before = typeof change['before'] === 'string' ? hanging('- ', seen(change['before']), columns, '- ') : ''
   const after = hanging('+ ', seen(textOf(change, 'after')), columns, '+ ')
   const wanted = `${PLAIN_NAME.test(name) ? name : ''}@${digest}`

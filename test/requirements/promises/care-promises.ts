@@ -48,6 +48,7 @@ const SIGNS_OF_LIFE = {
   said: ['docs/design.md, promise 8'],
   revisions: [],
   requirements: {
+    'promise.8.start-orders': promised('npm start says how whoever runs it hands out another link, and sees who calls.'),
     'promise.8.failing-start': promised(
       'The owner of a server that fails to start is told so at once, with its last words, before anybody calls.',
     ),
@@ -257,7 +258,7 @@ const ALLOWED = {
       'It is offered from the request on that follows its acceptance by the owner, who is shown both texts and accepts what was shown.',
     ),
     'promise.11.name-warning': promised(
-      'Whoever names a link or a person as another is named is told that names cannot tell the two apart.',
+      'Whoever names a share, a link, a person or an owner as another is named is told that names cannot tell the two apart.',
     ),
     'promise.11.read-warning': promised(
       'Whoever makes a link that may only read is told where the server says of no tool that it only reads.',

@@ -19,6 +19,9 @@ const SERVERS = {
     'servers.prefixed': promised(
       'Policies, approvals and pins know tools and prompts of a server with a name as `<name>__<tool>`; each server is pinned by itself.',
     ),
+    'servers.merged-shown': promised(
+      'What the owner is shown of a merged server is marked as such, and is no second entry beside that of the server which has it.',
+    ),
     'servers.removed': promised('A server that its owner removes is none at once, and begins anew when an agent dials again.'),
     'servers.sign-in': promised('Whoever signs in at a server of several gets tokens for its URL, and no other.'),
   },

@@ -97,7 +97,10 @@ describe.concurrent('exit codes', { timeout: 20_000 }, () => {
   test('a mistyped command of owners exits with 1, and the command that was most likely meant', async () => {
     await using agent = new TestAgent(['shares', 'list'])
     const { code, stderr } = await agent.ended
-    expect([code, stderr]).toEqual([1, expect.stringContaining("Did you mean the owner's command share? See: mcp-edge-agent share --help")])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("Did you mean the owner's command share list? See: mcp-edge-agent share list --help"),
+    ])
     await using other = new TestAgent(['node', 'server.js'])
     expect((await other.ended).stderr).not.toContain('Did you mean')
   })

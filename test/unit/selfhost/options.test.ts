@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { givenUrl, readOptions, usage, UsageError } from '../../../selfhost/options.ts'
+import { givenUrl, readOptions, unusedVariables, usage, UsageError } from '../../../selfhost/options.ts'
 import { verifies } from '../../requirements/verifies.ts'
 
 test('readOptions() has safe defaults', () => {
@@ -89,7 +89,43 @@ test('readOptions() understands a command without the dashes before it', () => {
 
 test('usage() has the options of npm start and those of the agent, but for the ones that it sets itself', () => {
   expect(usage()).toMatch(/--public-url.*--relay-only.*--isolate.*--env <key\[=value\]>/s)
-  expect(usage()).not.toMatch(/--token|--relay </)
+  expect(usage()).not.toMatch(/--token|--relay <|--gateway|--local-stdio/)
+})
+
+test.each([
+  [['--gateway', 'https://gateway.example.com']],
+  [['--gateway=https://gateway.example.com', '--', 'npx']],
+  [['--relay', 'https://relay.example.com']],
+  [['--token', 't', '--', 'npx']],
+  [['--config', 'mcp-edge.yaml']],
+  [['--check']],
+])('readOptions() refuses %j, which is for the agent alone, and says so', (args) => {
+  verifies('seeds.start-options')
+  const name = args[0]?.split('=')[0]
+  expect(() => readOptions(args)).toThrow(`${name} is for the agent alone: npm start runs a relay and a share of its own.`)
+  expect(() => readOptions([], { npm_lifecycle_event: 'start', npm_config_gateway: 'https://x' })).toThrow(
+    '--gateway is for the agent alone',
+  )
+})
+
+test('unusedVariables() names those that are given for a run of the agent alone', () => {
+  verifies('seeds.start-options')
+  expect(unusedVariables({ REVERSE_PROXY_GATEWAY: 'https://x', MCP_EDGE_TOKEN: 't', MCP_EDGE_RELAY: '', MCP_EDGE_ERA: 'legacy' })).toMatch(
+    /^MCP_EDGE_TOKEN, REVERSE_PROXY_GATEWAY: not looked at/,
+  )
+  expect(unusedVariables({ MCP_EDGE_MAX_CHILDREN: '3' })).toBeUndefined()
+})
+
+test('readOptions() takes the command of --local-stdio in the place of one after --', () => {
+  verifies('seeds.start-options')
+  for (const given of [['--local-stdio', 'uvx "my server" x'], ['--local-stdio=uvx "my server" x']])
+    expect(readOptions(['--json', ...given, '--era', 'legacy'])).toMatchObject({
+      json: true,
+      agent: ['--era', 'legacy'],
+      command: ['uvx', 'my server', 'x'],
+    })
+  expect(() => readOptions(['--local-stdio', 'uvx', '--', 'npx'])).toThrow(/not both/)
+  expect(() => readOptions(['--local-stdio', 'uvx "x'])).toThrow(/--local-stdio must be/)
 })
 
 const npm = { npm_lifecycle_event: 'start' }

@@ -8,6 +8,8 @@ const REPORT = {
   hasServer: true,
   server: 's',
   dataDir: '/data',
+  relay: 'http://127.0.0.1:1',
+  share: 'xyz',
   expiresAt: '2027-01-02T03:04:05.000Z',
   serverFails: false,
   isSilent: false,
@@ -27,6 +29,16 @@ test('describeShare() has requests to try: the inspector, and an initialize whos
   expect(describeShare(REPORT)).toMatch(/inspector --cli http:\/\/127\.0\.0\.1:1\/s\/x\/k\/y\/mcp --method tools\/list\n.*\n.*curl -si /)
   const [, body = ''] = / -d '(.*)'/.exec(describeShare(REPORT)) ?? []
   expect(JSON.parse(body)).toMatchObject({ method: 'initialize', params: { protocolVersion: '2025-11-25' } })
+})
+
+test('describeShare() says how its owner hands out another link, and sees who calls', () => {
+  verifies('promise.8.start-orders')
+  const text = describeShare(REPORT)
+  expect(text).toMatch(
+    /^Yours: {4}log in once.*node_modules\/\.bin\/node agent\/cli\.ts login http:\/\/127\.0\.0\.1:1\n.*ownerKey in \/data\/state\.json/m,
+  )
+  expect(text).toContain('node_modules/.bin/node agent/cli.ts token create xyz --read-only --name Ann\n')
+  expect(text).toContain('node_modules/.bin/node agent/cli.ts logs xyz --follow\n')
 })
 
 test('describeShare() has the URL of a web app, alone or before the server', () => {

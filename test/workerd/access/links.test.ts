@@ -9,7 +9,7 @@ import { Share } from '../../../worker/share/share.ts'
 import { MAX_DERIVED_LINKS_OF_ONE } from '../../../worker/trust-limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { createMade, order, registryStub, ringRegistry, untoldOf, watchOrders } from '../harness/orders.ts'
-import { createShare, TestClient, type TestShare } from '../harness/relay.ts'
+import { createShare, fetchRelay, TestClient, type TestShare } from '../harness/relay.ts'
 import type { AdminCommand } from '../../../worker/contract/share-admin.ts'
 
 const LANES = 4
@@ -292,4 +292,31 @@ test('a name that another link, or person, has already is said to be no name to 
   const { told: all } = await order('GET', `/api/shares/${share.id}/people`)
   for (const { id } of all['people'] as { id: string }[]) await order('DELETE', `/api/shares/${share.id}/people/${id}`)
   expect((await invite()).told).not.toHaveProperty('warning')
+})
+
+test('a name that another living share of its owner, or another owner, has already is said to be no name to tell them by', async () => {
+  verifies('promise.11.name-warning')
+  const warning = expect.stringContaining('Another has the same name') as string
+  const name = `docs ${crypto.randomUUID()}`
+  const share = (more: object = {}) => order('POST', '/api/shares', { name, ...more })
+  const { told: first } = await share()
+  expect(first).not.toHaveProperty('warning')
+  const { told: second } = await share()
+  expect(second).toMatchObject({ name, share_url: expect.anything() as unknown, warning })
+  for (let at = 0; at < 2; at++) expect((await order('POST', '/api/shares', {})).told).not.toHaveProperty('warning')
+  const path = `/api/shares/${String(second['share'])}`
+  expect((await order('PATCH', path, { paused: true })).told).not.toHaveProperty('warning')
+  expect((await order('PATCH', path, { name: `${name} 2` })).told).not.toHaveProperty('warning')
+  expect((await order('PATCH', path, { name })).told).toMatchObject({ name, warning })
+  const { told: owner } = await order('POST', '/api/owners', { name })
+  expect(owner).not.toHaveProperty('warning')
+  expect((await order('POST', '/api/owners', { name })).told).toMatchObject({ warning })
+  // What others own is nobody else's to hear of.
+  const headers = { authorization: `Bearer ${String(owner['owner_token'])}`, 'content-type': 'application/json' }
+  const made = await fetchRelay('/api/shares', { method: 'POST', headers, body: JSON.stringify({ name }) })
+  expect(await made.json()).not.toHaveProperty('warning')
+  await order('DELETE', path)
+  await order('PATCH', `/api/shares/${String(first['share'])}`, { expires_in: 1 })
+  vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 2000)
+  expect((await share()).told).not.toHaveProperty('warning')
 })

@@ -94,6 +94,72 @@ describe('/api/catalog', () => {
     }
   })
 
+  test('follows the agents: of a server whose agent is gone it tells while none is there, and not once another serves', async () => {
+    verifies('seeds.catalog.follows')
+    const share = await createShare()
+    const list = async (): Promise<void> => {
+      const client = new TestClient(share)
+      await client.initialize()
+      await (await client.post('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')).text()
+    }
+    const told = (entry: object) => vi.waitFor(async () => expect(await entryOf(share)).toMatchObject(entry))
+    const first = await OfferingAgent.connect(share, OFFER, { agent: 'a', instance: 'one' })
+    await list()
+    await told({ state: 'online', server: { name: 'everything' }, tools: 2 })
+    first.agent.close()
+    await told({ state: 'offline', agents: 0, server: { name: 'everything' }, tools: 2 })
+    // The same process, after a cut.
+    const back = await OfferingAgent.connect(share, OFFER, { agent: 'a', instance: 'one' })
+    await told({ state: 'online', server: { name: 'everything' }, tools: 2 })
+    back.agent.close()
+    await told({ state: 'offline' })
+    const second = await OfferingAgent.connect(share, { tools: [LOOK], serverInfo: { name: 'other' } }, { agent: 'a', instance: 'two' })
+    await told({ state: 'online', agents: 1, server: null, tools: null })
+    await list()
+    await told({ state: 'online', server: { name: 'other' }, tools: 1 })
+    // What it says again is its own word, though another has said the same.
+    await OfferingAgent.connect(share, { tools: [LOOK], serverInfo: { name: 'other' } }, { agent: 'b', instance: 'three', join: 'replace' })
+    second.agent.close()
+    await told({ state: 'online', agents: 1, server: null })
+    await list()
+    await told({ state: 'online', agents: 1, server: { name: 'other' }, tools: 1 })
+  })
+
+  test('tells nothing of what a share was before its servers had names, while these are online', async () => {
+    verifies('seeds.catalog.follows')
+    const share = await createShare()
+    const root = await OfferingAgent.connect(share, OFFER)
+    await new TestClient(share).initialize()
+    await vi.waitFor(async () => expect(await entryOf(share)).toMatchObject({ server: { name: 'everything' } }))
+    root.agent.close()
+    const git = await OfferingAgent.connect(serverOf(share, 'git'), OFFER)
+    await vi.waitFor(async () =>
+      expect(await entryOf(share)).toMatchObject({
+        state: 'online',
+        agents: 1,
+        server: null,
+        tools: null,
+        servers: [{ name: 'git', state: 'online' }],
+      }),
+    )
+    git.agent.close()
+    await vi.waitFor(async () =>
+      expect(await entryOf(share)).toMatchObject({ state: 'offline', server: { name: 'everything' }, servers: [{ state: 'offline' }] }),
+    )
+  })
+
+  test('says of a server that is pinned how much of it is held back, and counts no tools before it has listed what is there', async () => {
+    verifies('seeds.catalog.follows')
+    const { share, agent } = await pinned(OFFER)
+    expect(await entryOf(share)).not.toHaveProperty('held_back')
+    agent.agent.close()
+    await vi.waitFor(async () => expect(await entryOf(share)).toMatchObject({ state: 'offline', tools: 2 }))
+    const other = { tools: [{ ...PAY, name: 'steal' }], serverInfo: { name: 'evil', version: '9' } }
+    await OfferingAgent.connect(share, other, { instance: 'two' })
+    await entriesWhen(share, 'tools', 'look gone', 'pay gone', 'steal new')
+    expect(await entryOf(share)).toMatchObject({ state: 'online', server: { name: 'everything' }, tools: 0, held_back: 2 })
+  })
+
   test.each([
     ['unused', async () => undefined],
     ['offline', async (share: TestShare) => void (await stubOf(share).admin({ op: 'describe' }))],

@@ -4,7 +4,7 @@ import { verifies } from '../../requirements/verifies.ts'
 import { LOOK, OfferingAgent, PAY, POISONED } from '../harness/offering-agent.ts'
 import { order } from '../harness/orders.ts'
 import { accept, asked, begin, entriesWhen, OFFER, pinned } from '../harness/scenes/pinned-share.ts'
-import { createShare, type TestShare } from '../harness/relay.ts'
+import { createShare, serverOf, type TestShare } from '../harness/relay.ts'
 
 describe('what is accepted', () => {
   async function changed(): Promise<{ readonly share: TestShare; readonly agent: OfferingAgent; readonly digest: string }> {
@@ -93,6 +93,24 @@ describe('what is accepted', () => {
     next.turn({ tools: [POISONED, PAY] })
     expect(await asked(await begin(share), 'tools/list')).toEqual({ tools: [POISONED, PAY] })
   })
+})
+
+test('an entry of the server that is made of others is marked as such, beside that of its own server', async () => {
+  verifies('servers.merged-shown')
+  const share = await createShare({ pinning: 'on' })
+  await OfferingAgent.connect(serverOf(share, 'git'), { tools: [LOOK], serverInfo: { name: 'g', version: '1' } }, { agent: 'git' })
+  const whole = { tools: [{ ...LOOK, name: 'git__look' }], serverInfo: { name: 'mcp-edge-agent', title: 'git', version: '1' } }
+  await OfferingAgent.connect(share, whole, { agent: 'all' })
+  await entriesWhen(share, 'tools', 'git__look pinned', 'git__look pinned')
+  const { told } = await order('GET', `/api/shares/${share.id}/tools`)
+  expect(told['tools']).toMatchObject([{ merged: true }, { server: 'git' }])
+  expect((told['tools'] as object[])[0]).not.toHaveProperty('server')
+  expect((told['tools'] as object[])[1]).not.toHaveProperty('merged')
+  expect(told['server_info']).toMatchObject([{ merged: true }, { server: 'git' }])
+  // Where there are no others it is none of them, whatever it is called.
+  const alone = await pinned(whole)
+  const { told: own } = await order('GET', `/api/shares/${alone.share.id}/tools`)
+  expect((own['tools'] as object[])[0]).not.toHaveProperty('merged')
 })
 
 test('an entry that could be read in two ways is held back, and cannot be accepted', async () => {

@@ -338,6 +338,10 @@ describe('what a share with an upstream does not have', () => {
       const response = await askAsOwner(method, `/api/shares/${share.id}/${path}`.replace(/\/$/, ''), body)
       expect([path, response.status, (await response.json<{ code: string }>()).code]).toEqual([path, 409, 'UPSTREAM_SETTING'])
     }
+    const asked = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'agent' })
+    expect((await asked.json<{ detail: string }>()).detail).toMatch(
+      /kind agent.*an agent would serve nobody: make a token of kind key or client/,
+    )
   })
 
   test('HTTP+SSE, servers with names and batches are refused, and it has no web app', async () => {

@@ -226,6 +226,42 @@ describe('what a link allows', () => {
     }
   })
 
+  test('and more is refused with what the link allows: to people in a page, to programs as a problem', async () => {
+    verifies('promise.14.policy')
+    const { share } = await servedApp()
+    const { key } = await keyOf(share, { access: 'read' })
+    const from = (accept: string) => ({ cookie: `__Host-mcpe=${key}`, origin: hostOf(share), ...SAME, accept })
+    const posted = (accept: string): Promise<Response> => ask(share, '/save', { method: 'POST', body: 'a=1', headers: from(accept) })
+    const page = await posted('text/html,application/xhtml+xml,*/*;q=0.8')
+    expect([page.status, page.headers.get('allow'), page.headers.get('content-type')]).toEqual([
+      403,
+      'GET, HEAD',
+      'text/html; charset=utf-8',
+    ])
+    const html = await page.text()
+    for (const part of ['a web app that somebody shares', 'may only read: GET and HEAD', 'Ask the owner of the share', 'WEB_NOT_ALLOWED'])
+      expect(html).toContain(part)
+    for (const accept of ['application/json', '*/*']) {
+      const problem = await posted(accept)
+      expect([problem.status, problem.headers.get('allow'), problem.headers.get('content-type')]).toEqual([
+        403,
+        'GET, HEAD',
+        'application/problem+json',
+      ])
+      expect(await problem.json()).toMatchObject({
+        code: 'WEB_NOT_ALLOWED',
+        status: 403,
+        detail: expect.stringContaining('may only read: GET and HEAD') as string,
+      })
+    }
+    const socket = await ask(share, '/', { headers: { ...from('*/*'), upgrade: 'websocket' } })
+    expect([socket.status, socket.headers.get('allow')]).toEqual([403, 'GET, HEAD'])
+    const ofTools = await keyOf(share, { access: 'admin', tools: { allow: ['a'] } })
+    const refused = await ask(share, '/', { headers: { cookie: `__Host-mcpe=${ofTools.key}`, accept: 'text/html' } })
+    expect([refused.status, refused.headers.get('allow')]).toEqual([403, null])
+    expect(await refused.text()).toContain('MCP server, and opens no web app')
+  })
+
   test('a policy on tools opens no app, unless it says so', async () => {
     verifies('promise.14.policy')
     const { share, web } = await servedApp()

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
 import app from '../../../worker/index.ts'
 import { verifies } from '../../requirements/verifies.ts'
-import { askAsOwner, createShare, type TestShare } from '../harness/relay.ts'
+import { askAsOwner, createShare, ORIGIN, ownerKey, type TestShare } from '../harness/relay.ts'
 import { invite, type Person, signedIn, SigningIn } from '../harness/sign-in.ts'
 import { fieldOf, keyOf, servedApp } from '../harness/web-agent.ts'
 
@@ -254,4 +254,21 @@ test('a key that is revoked gets no cookie', async () => {
   expect((await askAsOwner('DELETE', `/api/shares/${share.id}/tokens/${id}`)).status).toBe(204)
   const response = await fetchFrom(`${appHost(share)}/?mcp_edge_key=${key}`, { headers: VISIT })
   expect([response.status, response.headers.getSetCookie()]).toEqual([410, []])
+})
+
+test('an invitation says where the web app is opened, as a key does, where apps have hosts and an agent can share one', async () => {
+  verifies('promise.14.sign-in')
+  const headers = { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' }
+  const asked = async (path: string, body: object): Promise<Record<string, unknown>> =>
+    (await fetchFrom(`${ORIGIN}/api/shares${path}`, { method: 'POST', headers, body: JSON.stringify(body) })).json()
+  const { id } = await createShare()
+  expect(await asked(`/${id}/people`, { name: 'Ann' })).toMatchObject({
+    url: `https://${id}.${DOMAIN}/mcp`,
+    web_url: `${appHost({ id })}/`,
+  })
+  expect(new URL(String((await asked(`/${id}/tokens`, { kind: 'key' }))['web_url'])).origin).toBe(appHost({ id }))
+  const { share } = await asked('', { upstream: { url: 'https://mcp.example.com/mcp' } })
+  expect(await asked(`/${String(share)}/people`, { name: 'Ann' })).not.toHaveProperty('web_url')
+  const pathed = await askAsOwner('POST', `/api/shares/${id}/people`, { name: 'Bob' })
+  expect(await pathed.json()).not.toHaveProperty('web_url')
 })

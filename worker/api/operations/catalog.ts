@@ -20,6 +20,7 @@ const served = {
     v.nullable(whole),
     v.description('Tools that clients are offered, without those that are held back; null where that is not known.'),
   ),
+  held_back: v.pipe(v.exactOptional(whole), v.description('What of its server is held back until it is accepted; absent for nothing.')),
 }
 const CatalogServer = v.object({ name: v.string(), url: v.string(), sse_url: v.string(), ...served })
 /** One of the servers of a share that have names. */

@@ -35,6 +35,9 @@ export const time = v.pipe(v.string(), v.isoTimestamp())
 /** A count, or an index from 0. */
 export const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 
+/** Of an answer about a link that may only read, where its server marks no tool so; and about what is named as another is. */
+export const warning = v.exactOptional(v.string())
+
 /** Lanes, counted from 0, that could not be reached: the answer lacks what they know, or they have yet to hear. */
 export const unreachedLanes = v.array(whole)
 

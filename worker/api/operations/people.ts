@@ -2,8 +2,7 @@
 import * as v from 'valibot'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, life, name, policy, Policy } from './members.ts'
-import { NO_CONTENT, type Operation, time } from './operation.ts'
-import { warning } from './tokens.ts'
+import { NO_CONTENT, type Operation, time, warning } from './operation.ts'
 
 export const EMAIL = /^[^\s@]+@[^\s@]+$/
 
@@ -32,7 +31,10 @@ const Person = v.object(person)
 /** A person as the share's owner sees it, without the access code. */
 export type Person = v.InferOutput<typeof Person>
 
-const InvitedPerson = v.object({ ...person, code: v.string(), url: v.string(), warning })
+const InvitedPerson = v.pipe(
+  v.object({ ...person, code: v.string(), url: v.string(), web_url: v.exactOptional(v.string()), warning }),
+  v.description('web_url opens the web app of the share, where an agent shares one; it is absent where people cannot sign in for that.'),
+)
 const PersonList = v.object({ people: v.array(Person) })
 
 export const PERSON_SCHEMAS = { NewPerson, Person, InvitedPerson, PersonList }

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { MAX_LIFE_S } from '../credentials.ts'
 import { bodyOf, life, name, text } from './members.ts'
-import { NO_CONTENT, type Operation, time } from './operation.ts'
+import { NO_CONTENT, type Operation, time, warning } from './operation.ts'
 
 const MAX_CODE_CHARS = 128
 
@@ -18,7 +18,7 @@ const Owner = v.object(owner)
 /** An owner as the deployer sees it, without its token. */
 export type OwnerFacts = v.InferOutput<typeof Owner>
 
-const MadeOwner = v.object({ ...owner, owner_token: v.string() })
+const MadeOwner = v.object({ ...owner, owner_token: v.string(), warning })
 const OwnerList = v.object({ owners: v.array(Owner) })
 const LoggedCode = v.object({ status: v.literal('code_logged') })
 const ClaimedRelay = v.object({ owner_token: v.string() })

@@ -5,7 +5,7 @@ import { LOCATIONS } from '../../contract/registry/locations.ts'
 import { LANE_COUNTS } from '../../lanes.ts'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, choice, flag, life, limits, Limits, listingProblem, name, policy, Policy, Upstream, upstreamFacts } from './members.ts'
-import { NO_CONTENT, type Operation, time, unreachedLanes, unreachedServers, whole } from './operation.ts'
+import { NO_CONTENT, type Operation, time, unreachedLanes, unreachedServers, warning, whole } from './operation.ts'
 
 /** `off`: what is new or has changed of a server is offered as it is. */
 export const PINNINGS = ['on', 'off'] as const
@@ -82,7 +82,8 @@ const credentials = {
   client_token: v.string(),
   agent_token: v.exactOptional(v.string()),
 }
-const MadeShare = v.object({ ...share, ...credentials })
+const MadeShare = v.object({ ...share, ...credentials, warning })
+const ChangedShare = v.object({ ...share, warning })
 const unreached = { unreached_lanes: v.exactOptional(unreachedLanes), unreached_servers: v.exactOptional(unreachedServers) }
 const RotatedShare = v.object({ ...share, ...credentials, ...unreached })
 
@@ -121,7 +122,18 @@ const DescribedShare = v.object({
 
 const ShareList = v.object({ shares: v.array(Share), next: v.exactOptional(v.string()) })
 
-export const SHARE_SCHEMAS = { NewShare, ShareChange, Rotation, Share, MadeShare, RotatedShare, NamedServer, DescribedShare, ShareList }
+export const SHARE_SCHEMAS = {
+  NewShare,
+  ShareChange,
+  Rotation,
+  Share,
+  MadeShare,
+  ChangedShare,
+  RotatedShare,
+  NamedServer,
+  DescribedShare,
+  ShareList,
+}
 
 export const SHARE_OPERATIONS = {
   createShare: {
@@ -156,7 +168,7 @@ export const SHARE_OPERATIONS = {
     description: 'What is absent stays. expires_in counts from now. A share that has ended can be lengthened for 30 days.',
     who: 'owner',
     body: ShareChange,
-    answers: { 200: { description: 'The share as it is now.', body: Share } },
+    answers: { 200: { description: 'The share as it is now.', body: ChangedShare } },
     errors: ['LANES_UNREACHED', 'UPSTREAM_SETTING'],
   },
   rotateShare: {

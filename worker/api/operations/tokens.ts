@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, choice, life, limits, Limits, name, policy, Policy } from './members.ts'
-import { NO_CONTENT, type Operation, time, whole } from './operation.ts'
+import { NO_CONTENT, type Operation, time, warning, whole } from './operation.ts'
 
 const TOKEN_KINDS = ['client', 'key', 'agent'] as const
 const TOKEN_FORMS = ['token', 'host'] as const
@@ -36,9 +36,6 @@ const token = {
   policy: v.nullable(Policy),
   limits: v.nullable(Limits),
 }
-/** Of an answer about a link that may only read, where its server marks no tool so; and about one that is named as another is. */
-export const warning = v.exactOptional(v.string())
-
 const Token = v.object(token)
 /** A token as its share's owner sees it, without its credential. */
 export type Token = v.InferOutput<typeof Token>

@@ -17,6 +17,10 @@ const entry = {
   digest: v.nullable(v.string()),
   read_only: v.exactOptional(v.boolean()),
   server: v.exactOptional(v.string()),
+  merged: v.pipe(
+    v.exactOptional(v.literal(true)),
+    v.description('It is of the one server that the agent makes of those with names, which list it as their own too.'),
+  ),
 }
 const Entry = v.object(entry)
 /** An entry of a server as its owner sees it. */

@@ -67,8 +67,12 @@ function askAbout(c: ApiContext, record: ShareRecord): Promise<LaneFacts[]> {
 
 function entryOf(c: ApiContext, record: ShareRecord, lanes: readonly LaneFacts[]): CatalogEntryFacts {
   const { share, name, url, sse_url, expires_at } = shareFacts(c, record)
-  const about = lanes.find(({ lane, server }) => lane === 0 && server === undefined)?.facts?.about
+  const own = lanes.filter(({ server }) => server === undefined)
   const servers = serverFacts(c, record, lanes).map((server) => namedEntryOf(record, server, lanes))
+  const agents = agentsOf(lanes)
+  // What was shared before servers had names is not what is online now.
+  const isLeft = agents > 0 && agentsOf(own) === 0
+  const about = isLeft ? undefined : own.find(({ lane }) => lane === 0)?.facts?.about
   return {
     share,
     name,
@@ -76,9 +80,8 @@ function entryOf(c: ApiContext, record: ShareRecord, lanes: readonly LaneFacts[]
     ...(sse_url === undefined ? {} : { sse_url }),
     expires_at,
     state: stateOf(record, lanes),
-    agents: agentsOf(lanes),
-    server: implementationOf(about) ?? null,
-    tools: about?.tools ?? null,
+    agents,
+    ...servedFacts(about),
     ...(servers.length === 0 ? {} : { servers }),
   }
 }
@@ -96,9 +99,13 @@ function namedEntryOf(
     sse_url,
     state: stateOf(record, own),
     agents: agentsOf(own),
-    server: implementationOf(about) ?? null,
-    tools: about?.tools ?? null,
+    ...servedFacts(about),
   }
+}
+
+function servedFacts(about: ServerAbout | undefined): Pick<CatalogServerFacts, 'server' | 'tools' | 'held_back'> {
+  const { tools = null, held } = about ?? {}
+  return { server: implementationOf(about) ?? null, tools, ...(held === undefined ? {} : { held_back: held }) }
 }
 
 /** An agent that serves several servers, or is on several lanes, counts once. */

@@ -22,11 +22,14 @@ interface JudgedEntry extends KnownEntry {
   readonly state: Entry['state']
   /** Name of its server, if that has one. */
   readonly server: string | undefined
+  /** It is of the one server that is made of those with names, which have it too. */
+  readonly isMerged: boolean
 }
 
 /** One of the servers of a share, with what is accepted of it as JSON text. */
 interface JudgedServer extends KnownServer {
   readonly server: string | undefined
+  readonly isMerged: boolean
   readonly pins: string | undefined
 }
 
@@ -107,16 +110,28 @@ async function acceptOf(c: ApiContext, { id }: ShareRecord, { server, entries, a
 /** What the share keeps of its servers; nothing of a share that nobody has used yet, or that has ended. The response where one cannot be asked. */
 async function serversOf(c: ApiContext, share: ShareRecord): Promise<Result<readonly JudgedServer[], Response>> {
   const { pins } = share.trust
-  if (!share.isMade || hasExpired(share)) return ok([{ entries: [], server: undefined, pins: pins && pinsOf(pins, undefined) }])
+  if (!share.isMade || hasExpired(share))
+    return ok([{ entries: [], server: undefined, isMerged: false, pins: pins && pinsOf(pins, undefined) }])
   const lanes = await askLanes(c.env, share, { op: 'server' }, { lanes: [0, ...share.servers] })
   const unreached = unreachedOf(lanes)
   if (unreached.length > 0) return err(unreachedResponse(share.id, unreached))
-  return ok(lanes.map(({ server, facts }) => ({ ...(facts?.server ?? { entries: [] }), server, pins: pins && pinsOf(pins, server) })))
+  return ok(
+    lanes.map(({ server, facts }) => {
+      const known: KnownServer = facts?.server ?? { entries: [] }
+      const isMerged = server === undefined && share.servers.length > 0 && known.entries.some(isOfMerged)
+      return { ...known, server, isMerged, pins: pins && pinsOf(pins, server) }
+    }),
+  )
+}
+
+/** Whether it is what the agent says of the server that it has made of several (agent/server/merged/merged-hello.ts). */
+function isOfMerged({ kind, isOffered, text }: KnownEntry): boolean {
+  return kind === 'serverInfo' && isOffered && /"name":"mcp-edge-agent"/.test(text)
 }
 
 /** What is offered, and what was accepted and is not offered any more under its name. */
-function judge({ entries: known, server, pins: text }: JudgedServer): JudgedEntry[] {
-  const entries = known.map((entry) => ({ ...entry, server }))
+function judge({ entries: known, server, isMerged, pins: text }: JudgedServer): JudgedEntry[] {
+  const entries = known.map((entry) => ({ ...entry, server, isMerged }))
   const pins = new PinSet(readPins(text ?? NOTHING_PINNED))
   const isAccepted = ({ kind, digest }: KnownEntry): boolean => pins.accepts(kind, digest === '' ? undefined : digest)
   const nameOf = ({ kind, name }: KnownEntry): string => `${kind} ${name}`
@@ -184,8 +199,12 @@ function shownText(text: string): string {
 }
 
 function entryFacts(entry: JudgedEntry): Entry {
-  const { digest, state, kind, isReadOnly, server } = entry
-  const more = { ...(kind === 'tools' ? { read_only: isReadOnly } : {}), ...(server === undefined ? {} : { server }) }
+  const { digest, state, kind, isReadOnly, server, isMerged } = entry
+  const more = {
+    ...(kind === 'tools' ? { read_only: isReadOnly } : {}),
+    ...(server === undefined ? {} : { server }),
+    ...(isMerged ? { merged: true as const } : {}),
+  }
   return { name: shownJson(fullName(entry)), state, digest: digest === '' ? null : digest, ...more }
 }
 

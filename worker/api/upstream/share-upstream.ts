@@ -36,13 +36,18 @@ export function upstreamFacts(text: string): UpstreamFacts {
 /** The answer that says which member a share does not have, of its kind; undefined where it has all of them. `share`: an id that was found to be ours. */
 export function refusedMember(share: string, members: Members): Response | undefined {
   const named = knownShareFacts(share).isUpstream === true ? memberOfAgents(members) : members.upstream && 'upstream'
-  return named === undefined ? undefined : problemResponse('UPSTREAM_SETTING', `It is about ${named}.`)
+  if (named === undefined) return undefined
+  return problemResponse('UPSTREAM_SETTING', `It is about ${named}.${named === OF_AGENTS ? ` ${NO_AGENT}` : ''}`)
 }
+
+const OF_AGENTS = 'kind agent'
+const NO_AGENT =
+  'The relay reaches the server of this share by itself, so that an agent would serve nobody: make a token of kind key or client, or for an agent a share without an upstream.'
 
 /** What needs the share's object to see what calls carry, or an agent. */
 function memberOfAgents({ policy, anonymous, capture, kind }: Members): string | undefined {
   if (capture === true) return 'capture'
-  if (kind === 'agent') return 'kind agent'
+  if (kind === 'agent') return OF_AGENTS
   return memberOfPolicy('policy', policy) ?? memberOfPolicy('anonymous', anonymous ?? undefined)
 }
 

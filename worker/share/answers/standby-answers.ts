@@ -22,7 +22,7 @@ import {
 } from '../../contract/listings.ts'
 import { type Store } from '../rows/store.ts'
 import type { Waiters } from '../clients/waiters.ts'
-import type { AgentLink } from '../agents/agent-link.ts'
+import { type AgentLink, servesMcp } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
@@ -119,10 +119,14 @@ export class StandbyAnswers {
   }
 
   /** An agent has come. */
-  arrived({ era, sessionEra, isolation }: AgentLink): void {
-    this.#parts.rows.noteAway(undefined)
+  arrived(link: AgentLink): void {
+    const { era, sessionEra, isolation, instance } = link
+    const { rows, links } = this.#parts
+    rows.noteAway(undefined)
+    const isThere = (before: string): boolean => links.withServer().some((other) => other !== link && other.instance === before)
+    if (servesMcp(link)) rows.noteAgent(instance, isThere, Date.now())
     // A server of both eras says something of either.
-    if (era === sessionEra) this.#parts.rows.dropOthers(era, isolation === 'share' && era === 'legacy')
+    if (era === sessionEra) rows.dropOthers(era, isolation === 'share' && era === 'legacy')
   }
 
   /** The tools that the server last gave to clients of this kind: a JSON-RPC answer for each page, as far as they are kept. */
@@ -245,7 +249,8 @@ export class StandbyAnswers {
     const { rows } = this.#parts
     const place = placeOf(audience, listing.era)
     const before = rows.find(place, listing.name)
-    if (before !== undefined && before.era === listing.era && isSame(before.answer, listing.answer)) return
+    const isKnown = before !== undefined && before.era === listing.era && !rows.isOfOthers(before)
+    if (isKnown && isSame(before.answer, listing.answer)) return
     const nowMs = Date.now()
     if (this.#mayWrite(nowMs)) rows.put(place, { ...listing, digest, keptAtMs: nowMs })
   }

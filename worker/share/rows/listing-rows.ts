@@ -16,6 +16,10 @@ export class ListingRows {
   #isMade: boolean | undefined
   /** By audience and name, once read from the rows. */
   readonly #digests = new Map<string, string>()
+  /** The process of the agent that has come last, before there was anything to keep. */
+  #instance = ''
+  /** Once read from the rows. */
+  #saidSinceMs: number | undefined
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
@@ -25,6 +29,8 @@ export class ListingRows {
   forget(): void {
     this.#isMade = undefined
     this.#digests.clear()
+    this.#instance = ''
+    this.#saidSinceMs = undefined
   }
 
   find(audience: string, name: ListingName): ListingRow | undefined {
@@ -38,12 +44,13 @@ export class ListingRows {
     return this.#read('SELECT era, digest, answer, kept_at_ms FROM listing WHERE name = ? ORDER BY kept_at_ms DESC LIMIT 1', [name], name)
   }
 
-  /** The digest of what is kept; empty when there is nothing. Read from the rows once. */
+  /** The digest of what is kept; empty when there is nothing, or nothing of an agent that is there. Read from the rows once. */
   digest(audience: string, name: ListingName): string {
     const key = `${name} ${audience}`
     const known = this.#digests.get(key)
     if (known !== undefined) return known
-    const digest = this.find(audience, name)?.digest ?? ''
+    const row = this.find(audience, name)
+    const digest = row === undefined || this.isOfOthers(row) ? '' : row.digest
     if (this.#digests.size >= MAX_LISTINGS) this.#digests.clear()
     this.#digests.set(key, digest)
     return digest
@@ -71,6 +78,40 @@ export class ListingRows {
     const values = [era, EVERYBODY, isForEverybody ? 1 : 0]
     if (this.#sql.exec(`SELECT name ${others} LIMIT 1`, ...values).toArray().length === 0) return
     this.#sql.exec(`DELETE ${others}`, ...values)
+    this.#digests.clear()
+  }
+
+  /** Whether it was said by an agent that is not there any more, and by none since. */
+  isOfOthers({ keptAtMs }: Pick<ListingRow, 'keptAtMs'>): boolean {
+    this.#saidSinceMs ??= this.#agent()?.since ?? 0
+    return keptAtMs < this.#saidSinceMs
+  }
+
+  /** Notes which process of an agent has come: what was said before is the word of others, unless the one of whom it is known is still there. */
+  noteAgent(instance: string, isThere: (instance: string) => boolean, nowMs: number): void {
+    if (!this.#exists()) {
+      this.#instance = instance
+      return
+    }
+    const before = this.#agent()?.instance
+    if (before === instance || (before !== undefined && isThere(before))) return
+    const { kept } = this.#sql.exec<{ kept: number | null }>('SELECT max(kept_at_ms) AS kept FROM listing').one()
+    this.#putAgent(instance, Math.max(nowMs, (kept ?? 0) + 1))
+  }
+
+  #agent(): { readonly instance: string; readonly since: number } | undefined {
+    if (!this.#exists() || this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'listing_agent'").toArray().length === 0)
+      return undefined
+    const [row] = this.#sql.exec<{ instance: string; since: number }>('SELECT instance, since_ms AS since FROM listing_agent').toArray()
+    return row
+  }
+
+  #putAgent(instance: string, sinceMs: number): void {
+    this.#sql.exec(
+      'CREATE TABLE IF NOT EXISTS listing_agent (one INTEGER PRIMARY KEY CHECK (one = 1), instance TEXT NOT NULL, since_ms INTEGER NOT NULL)',
+    )
+    this.#sql.exec('INSERT OR REPLACE INTO listing_agent VALUES (1, ?, ?)', instance, sinceMs)
+    this.#saidSinceMs = sinceMs
     this.#digests.clear()
   }
 
@@ -107,5 +148,6 @@ export class ListingRows {
       CREATE TABLE IF NOT EXISTS listing_away (one INTEGER PRIMARY KEY CHECK (one = 1), since_ms INTEGER NOT NULL);
     `)
     this.#isMade = true
+    this.#putAgent(this.#instance, 0)
   }
 }

@@ -20,7 +20,7 @@ import type { Sessions } from '../calls/sessions.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import { readKeptUpstream } from '../../contract/registry/kept-upstream.ts'
 import type { EntryRows } from '../rows/entry-rows.ts'
-import type { ListingRows } from '../rows/listing-rows.ts'
+import type { ListingRow, ListingRows } from '../rows/listing-rows.ts'
 import type { Store } from '../rows/store.ts'
 import type { TrustGate } from './gate.ts'
 import { type AgentLink, sendFrame } from '../agents/agent-link.ts'
@@ -33,7 +33,7 @@ interface Parts {
   readonly sessions: Sessions
   readonly rows: EntryRows
   /** What is kept for the time when no agent is there, where nothing is pinned. */
-  readonly listings: Pick<ListingRows, 'latest'>
+  readonly listings: Pick<ListingRows, 'latest' | 'isOfOthers'>
   readonly gate: Pick<TrustGate, 'pins' | 'share'>
 }
 
@@ -95,12 +95,20 @@ export class ServerEntries {
   about(): ServerAbout {
     const { store, gate, rows, listings } = this.#parts
     if (store.settings === undefined) return {}
-    if (gate.pins === undefined || gate.pins === NOTHING_PINNED) return keptAbout(listings)
+    // Of an agent that is gone nothing is told while another serves in its place.
+    const isAway = this.#source === undefined
+    if (gate.pins === undefined || gate.pins === NOTHING_PINNED) return keptAbout(listings, isAway)
     const set = new PinSet(readPins(gate.pins))
     const serverInfo = set.textFor('serverInfo')
     const offered = rows.offered().filter(({ kind, digest }) => kind === 'tools' && set.accepts(kind, digest))
-    const isWhole = rows.instance !== undefined && !rows.cut().includes('tools')
-    return { ...(serverInfo === undefined ? {} : { serverInfo }), ...(isWhole ? { tools: offered.length } : {}) }
+    const isListed = rows.instance !== undefined && (isAway || this.#isThere(rows.instance))
+    const isWhole = isListed && !rows.cut().includes('tools')
+    const held = this.held()
+    return {
+      ...(serverInfo === undefined ? {} : { serverInfo }),
+      ...(isWhole ? { tools: offered.length } : {}),
+      ...(isListed && held > 0 ? { held } : {}),
+    }
   }
 
   /** Why not all of the server is listed, where pinning is on. */
@@ -162,6 +170,10 @@ export class ServerEntries {
     return { instance, eras: era === sessionEra ? [era] : [sessionEra, era] }
   }
 
+  #isThere(instance: string): boolean {
+    return instance === this.#source?.instance || this.#parts.links.withServer().some((link) => link.instance === instance)
+  }
+
   #give(source: ListedSource, nowMs: number): ListingTask | undefined {
     if (this.#isUnderWay(nowMs)) return undefined
     this.#endChildren()
@@ -183,11 +195,15 @@ function acceptedIn(text: string): ReadonlySet<string> {
 }
 
 /** Of a server that nothing is pinned of: what it has said to its latest clients. */
-function keptAbout(listings: Pick<ListingRows, 'latest'>): ServerAbout {
-  const said = listings.latest('server')
+function keptAbout(listings: Pick<ListingRows, 'latest' | 'isOfOthers'>, isAway: boolean): ServerAbout {
+  const latest = (name: 'server' | 'tools/list'): ListingRow | undefined => {
+    const row = listings.latest(name)
+    return row === undefined || isAway || !listings.isOfOthers(row) ? row : undefined
+  }
+  const said = latest('server')
   const facts = said === undefined ? undefined : (said.era === 'modern' ? readDiscoverResult : readInitializeResult)(said.answer)
   const { serverInfo = '' } = facts ?? {}
-  const { result } = readPage(listings.latest('tools/list')?.answer) ?? {}
+  const { result } = readPage(latest('tools/list')?.answer) ?? {}
   const isWhole = result !== undefined && typeof result['nextCursor'] !== 'string'
   return {
     ...(serverInfo === '' || serverInfo.length > MAX_PINNED_TEXT_CHARS ? {} : { serverInfo }),

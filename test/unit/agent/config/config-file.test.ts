@@ -3,11 +3,17 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readConfigFile } from '../../../../agent/config/config-file.ts'
 import { configJsonSchema } from '../../../schema/config-json-schema.ts'
+import { Faults } from '../../../../agent/config/faults.ts'
 import { CONFIG_CHARS, CONFIG_SERVERS } from '../../../../agent/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const PLACES = { own: { KEY: 'k1', EMPTY: '' }, home: '/home/me', folder: '/home/me/mine' }
-const read = (text: string, path = 'mcp-edge.yaml'): ReturnType<typeof readConfigFile> => readConfigFile(path, text, PLACES)
+function read(text: string, path = 'mcp-edge.yaml'): ReturnType<typeof readConfigFile> {
+  const faults = new Faults()
+  const file = readConfigFile(path, text, PLACES, faults)
+  faults.throwAny()
+  return file
+}
 
 test('readConfigFile() takes the file of Claude Desktop and Cursor as it is', () => {
   verifies('promise.config.forms')
@@ -88,4 +94,28 @@ test('readConfigFile() says all that is wrong at once, a line each', () => {
   expect(() => read('servers: { a: { command: 1, spare: 7 }, b: { args: x } }')).toThrow(/a\.command .*\n.*a\.spare .*\n.*b\.args /s)
   const references = 'servers: { a: { command: "${NONE}", cwd: "${input:x}" }, b: { command: "${NEITHER}" } }'
   expect(() => read(references)).toThrow(/NONE\} in a.*\n.*input:x\} in a.*\n.*NEITHER\} in b/s)
+})
+
+test('readConfigFile() reads what is right beside what is wrong, and says of which servers nothing more can be said', () => {
+  verifies('promise.config.check')
+  const faults = new Faults()
+  const many = Array.from({ length: CONFIG_SERVERS }, (_, n) => `s${n}: {command: x}`).join(', ')
+  const text = `token: 5\nservers: { a: { command: x, spare: 7, cwd: "\${NONE}" }, b: { command: 1 }, c: 3, ${many} }\n`
+  const { servers, unclear, isShareUnclear } = readConfigFile('mcp-edge.yaml', text, PLACES, faults)
+  expect(servers.get('a')).toEqual({ command: 'x' })
+  expect(servers.size).toBe(CONFIG_SERVERS + 3)
+  expect([...unclear]).toEqual(['b', 'c'])
+  expect(isShareUnclear).toBe(true)
+  for (const said of [/^.*: token must/m, /servers\.a\.spare/, /NONE/, /servers\.b\.command/, /servers\.c must/, /at most 64 servers/])
+    expect(() => faults.throwAny()).toThrow(said)
+})
+
+test('readConfigFile() takes how links are kept, at the top for all servers and in one for itself', () => {
+  verifies('promise.config.links')
+  const link = 'transport: poll\npollTimeout: 10s\nmaxRetries: 3\nca: ./ca.pem\n'
+  const { servers, share } = read(`${link}servers: { a: { command: x }, b: { command: x, transport: websocket, keepalive: 10s } }\n`)
+  expect(share).toEqual({ transport: 'poll', pollTimeout: '10s', maxRetries: 3, ca: './ca.pem' })
+  expect(servers.get('a')).toEqual({ command: 'x', ...share })
+  expect(servers.get('b')).toEqual({ command: 'x', ...share, transport: 'websocket', keepalive: '10s' })
+  expect(() => read('servers: { a: { command: x, transport: pigeon } }')).toThrow(/a\.transport/)
 })

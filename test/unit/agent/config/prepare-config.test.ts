@@ -229,19 +229,115 @@ test('prepareConfig() says all that is wrong at once, a line each', () => {
       far: { ...B, cwd: 'nowhere' },
     },
   }
-  const said = (): string => {
-    try {
-      prepared(config)
-      return ''
-    } catch (error) {
-      return error instanceof Error ? error.message : ''
-    }
-  }
-  const lines = said().split('\n')
+  const lines = faultsOf(config)
   expect(lines).toHaveLength(3)
   for (const part of ['The server two has a command and a url', 'The server none has no token', 'far: --cwd'])
     expect(
       lines.filter((line) => line.includes(part)),
       part,
     ).toHaveLength(1)
+})
+
+test('prepareConfig() says with them what is wrong with the form of the file, with links, tokens and how many servers there are', () => {
+  verifies('promise.config.check')
+  const many = Object.fromEntries(Array.from({ length: 16 }, (_, at) => [`s${at}`, { command: 'x' }]))
+  const config = {
+    token: token('s'),
+    servers: {
+      ...many,
+      era: { command: 'x', era: 'new', idleStop: 'soon', maxCalls: 1 },
+      bad: { command: 'x', token: 'no token', pollTimeout: '2m', pollRetryDelay: '1h', argument: ['x', 'y'], cwd: 'nowhere' },
+      app: { http: 'http://a/path' },
+      b: { ...B, token: token('a') },
+      a: A,
+      file: { command: 'x', tokenFile: 'none.token', reconnectDelay: 'soon' },
+    },
+  }
+  const lines = faultsOf(config)
+  const parts = [
+    'servers.era.era',
+    'era: --idle-stop soon',
+    'has 18 servers without a token of their own, and one share has 16 at most',
+    'bad: This is no agent token',
+    'bad: --poll-timeout 2m',
+    'bad: --poll-retry-delay 1h',
+    'bad: --cwd',
+    'share: --http http://a/path',
+    'b and a have tokens of the same share',
+    'file: --token-file',
+    'file: --reconnect-delay soon',
+  ]
+  for (const part of parts)
+    expect(
+      lines.filter((line) => line.includes(part)),
+      part,
+    ).toHaveLength(1)
+  expect(lines.filter((line) => line.startsWith('bad: --allow, --deny or --argument'))).toHaveLength(2)
+  expect(lines).toHaveLength(parts.length + 2)
+})
+
+test('prepareConfig() looks at all else of servers whose token is missing', () => {
+  verifies('promise.config.check')
+  const servers = { a: { command: 'x', idleStop: 'soon' }, b: { http: 'http://a/path' }, c: { url: 'ftp://x', headers: { Host: 'x' } } }
+  const parts = [
+    'a has no token',
+    'b has no token',
+    'c has no token',
+    'a: --idle-stop',
+    'share: --http',
+    'c: --url must',
+    'c: The header Host',
+  ]
+  const lines = faultsOf({ servers })
+  for (const part of parts)
+    expect(
+      lines.filter((line) => line.includes(part)),
+      part,
+    ).toHaveLength(1)
+  expect(lines).toHaveLength(parts.length)
+  expect(faultsOf({ token: 5, servers: { a: servers.a } })).toEqual([
+    expect.stringMatching(/token must be/),
+    'a: --idle-stop soon must be a time such as 90s, 30m or 1h, or 0, of at most 24 days.',
+  ])
+})
+
+/** What is said to be wrong, line by line. */
+function faultsOf(config: object): readonly string[] {
+  try {
+    prepared(config)
+    return []
+  } catch (error) {
+    return error instanceof Error ? error.message.split('\n') : []
+  }
+}
+
+test('prepareConfig() keeps links as the file says, and as the command line says before it', () => {
+  verifies('promise.config.links')
+  writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n')
+  const link = { transport: 'poll', pollTimeout: '10s', pollRetryDelay: '2s', websocketRetry: '1m', ca: 'ca.pem' }
+  const config = {
+    token: token('s'),
+    ...link,
+    maxRetries: 4,
+    servers: { a: { command: 'x' }, b: { ...B, transport: 'websocket', reconnectDelay: '5s', keepalive: '9s' } },
+  }
+  const polls = { kind: 'poll', pollTimeoutMs: 10_000, pollRetryMs: 2000, webSocketRetryMs: 60_000 }
+  const [a, b, root] = prepared(config)
+  expect(a?.settings).toMatchObject({ transport: polls, maxRetries: 4, reconnectDelayMs: 1000 })
+  expect(b?.settings).toMatchObject({
+    transport: { ...polls, kind: 'websocket' },
+    maxRetries: 4,
+    reconnectDelayMs: 5000,
+    keepaliveMs: 9000,
+  })
+  expect(root?.settings).toMatchObject({ transport: polls, maxRetries: 4 })
+  expect(root?.settings).not.toHaveProperty('server')
+  for (const one of [a, b, root]) expect(one?.settings.tls?.ca?.at(-1)).toContain('BEGIN CERTIFICATE')
+  // Other programs say there how the server speaks.
+  const others = { c: { token: token('c'), url: 'http://localhost:1/x', transport: 'sse' }, d: { ...B, transport: 'stdio' } }
+  const [c, d] = prepared({ servers: others })
+  expect([c?.settings.http?.transport, c?.settings.transport.kind, d?.settings.transport.kind]).toEqual(['sse', 'auto', 'auto'])
+  vi.stubEnv('MCP_EDGE_TRANSPORT', 'auto')
+  const given = prepared(config, '--poll-timeout', '5s').map(({ settings }) => settings.transport)
+  expect(given).toEqual(Array.from({ length: 3 }, () => ({ ...polls, kind: 'auto', pollTimeoutMs: 5000 })))
 })

@@ -96,16 +96,22 @@ describe('approvals', () => {
     expect((await ran(['approvals', 'allow', 'docs', ID], decided)).written).not.toMatch(/(?!\n)[\p{Cc}\u202e\u2028]/u)
   })
 
-  test('lists what was decided in a table that fits 80 columns', async () => {
+  test('shows what was decided whole, within 80 columns, and how it is taken back', async () => {
+    const long = `{"path":"${'/a'.repeat(100)}"}`
     const decisions = [
-      approvalBody({ decision: 'always', expires_at: null, arguments: `{"path":"${'/a'.repeat(100)}"}` }),
-      approvalBody({ decision: 'deny', arguments: null }),
+      approvalBody({ decision: 'always', expires_at: null, arguments: long }),
+      approvalBody({ id: 'b'.repeat(24), decision: 'deny', arguments: null }),
     ]
     const { written } = await ran(['approvals', 'docs'], { [`GET ${AT}`]: { body: { approvals: [], decisions } } })
-    const rows = written.trimEnd().split('\n')
-    expect(rows).toHaveLength(3)
-    expect(rows[1]).toMatch(/always +never/)
-    expect(Math.max(...rows.map(({ length }) => length))).toBeLessThanOrEqual(100)
+    const [always = '', deny = ''] = written.split('\n\n').slice(1)
+    expect(always).toMatch(
+      /^approval +5feceb66ffc86f38d9527867\ndecided +always, for ever\nwho +for Ann \(client:9f86d081884c7d659a2feaa0\)\n/,
+    )
+    expect(always).toMatch(/^take back +mcp-edge-agent approvals forget docs 5feceb66ffc86f38d9527867$/m)
+    expect(always.replaceAll(/\n {11}/g, '')).toContain(`\ntool       write_file\narguments  ${long}`)
+    expect(deny).toMatch(/^decided +deny, until 2026-11-\d\d \d\d:10$/m)
+    expect(deny).toMatch(/^arguments +\(none\)$/m)
+    expect(Math.max(...written.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80)
   })
 
   test('says so where nothing waits', async () => {

@@ -37,6 +37,13 @@ describe('share catalog', () => {
     expect(written).toMatch(/^ca{31} +docs +online +- +-\n +\/git +online +git-server 1 +3\n +\/files +offline +- +-$/m)
   })
 
+  test('says how much of a server is held back', async () => {
+    verifies('seeds.catalog.follows')
+    const { written } = await ran('share catalog', { 'GET catalog': { body: { servers: [{ ...ENTRY, tools: 0, held_back: 13 }] } } })
+    expect(written).toMatch(/^ca{31} +docs +online .* 0 \(13 held\)$/m)
+    expect(Math.max(...written.split('\n').map((row) => row.length))).toBeLessThanOrEqual(80)
+  })
+
   test('says how a first share is made', async () => {
     expect((await ran('share catalog', { 'GET catalog': { body: { servers: [] } } })).written).toContain('share create')
   })

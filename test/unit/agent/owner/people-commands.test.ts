@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { verifies } from '../../../requirements/verifies.ts'
 import { AT, ran } from './commands-run.ts'
 
 const ID = `1${'0'.repeat(23)}`
@@ -32,6 +33,18 @@ describe('people add', () => {
     expect(told.written).toContain('\n  https://c.share.example/mcp\n')
     expect(told.written).toContain('\n  mfzw-code\n')
     expect(told.written).toContain(`\n  mcp-edge-agent people remove docs ${ID}\n`)
+  })
+
+  test('says where the web app is, where the relay does', async () => {
+    verifies('promise.14.sign-in')
+    const made = { ...personBody(), code: 'mfzw-code', url: 'https://c.share.example/mcp' }
+    const shown = async (body: object): Promise<string> =>
+      (await ran('people add docs Ann', { [`POST ${AT}/people`]: { status: 201, body } })).written
+    const written = await shown({ ...made, web_url: 'https://c-app.share.example/' })
+    expect(written).toContain('(--http), they open this in a browser')
+    expect(written).toContain('\n  https://c-app.share.example/\n')
+    expect(Math.max(...written.split('\n').map((row) => row.length))).toBeLessThanOrEqual(80)
+    expect(await shown(made)).not.toContain('--http')
   })
 
   test('tells the warning of the relay', async () => {

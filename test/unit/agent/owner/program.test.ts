@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { accountFile, readAccounts, writeAccounts } from '../../../../agent/owner/account.ts'
-import { isOwnerCommand, nearOwnerWord, ownerCommand, runOwner } from '../../../../agent/owner/program.ts'
+import { isOwnerCommand, nearOwnerCommand, nearOwnerWord, ownerCommand, runOwner } from '../../../../agent/owner/program.ts'
 import { ERRORS } from '../../../../protocol/error-table.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { problem, type Replies, shareBody, TestApi, tokenBody } from './test-api.ts'
@@ -44,6 +44,19 @@ describe('nearOwnerWord()', () => {
   ])('%s is like %s', (line, word) => {
     expect(nearOwnerWord(line.split(' ').filter((each) => each !== ''))).toBe(word)
   })
+})
+
+test.each([
+  ['shar list', 'share list'],
+  ['shares lst', 'share list'],
+  ['tokens create docs', 'token create'],
+  ['--json aprovals alow docs x', 'approvals allow'],
+  ['shares', 'share'],
+  ['shares docs', 'share'],
+  ['log docs', 'logs'],
+  ['npx list', undefined],
+])('nearOwnerCommand() finds for %s the command %s', (line, command) => {
+  expect(nearOwnerCommand(line.split(' '), testTerminal())).toBe(command)
 })
 
 describe('isOwnerCommand()', () => {
@@ -354,6 +367,7 @@ test.each<[string[], RegExp]>([
     /^Say what to do with share: create, list, show, update, extend, pause, resume, rotate, remove-server, revoke, catalog, server-json\.$/,
   ],
   [['token', 'make'], /^token has no command make\. It has: create, list, update, revoke, narrow\.$/],
+  [['share', 'lst'], /^share has no command lst\. It has: .* Did you mean share list\?$/],
   [['share', 'show'], /^missing required argument 'share'\. See: mcp-edge-agent share show --help$/],
   [['share', 'list', 'more'], /^too many arguments for 'list'.* See: mcp-edge-agent share list --help$/],
   [['--token', 't', 'share', 'list'], /^unknown option '--token'.* See: mcp-edge-agent share list --help$/],

@@ -28,6 +28,24 @@ describe('tools list', () => {
     expect(written).toContain(`Held back: 1. See what they say, and accept: mcp-edge-agent tools diff ${String(SHARE['share'])}\n`)
   })
 
+  test('shows once what a server and the merged one list alike, with where it is, and twice what they do not', async () => {
+    verifies('servers.merged-shown')
+    const both = (name: string, ...states: readonly [string, string]): object[] => [
+      { ...LOOK, name, state: states[0], merged: true },
+      { ...LOOK, name, state: states[1], server: 'git' },
+    ]
+    const tools = [...both('git__look', 'pinned', 'pinned'), ...both('git__pay', 'new', 'pinned')]
+    const replies = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools } } }
+    const { written } = await ran(['tools', 'list', 'docs'], replies)
+    expect(written).toMatch(
+      /^KIND +NAME +SERVER +STATE\ntool +git__look +git, \(merged\) +pinned\ntool +git__pay +\(merged\) +new\ntool +git__pay +git +pinned\n/m,
+    )
+    expect(written).toContain('Held back: 1.')
+    const changes = [{ ...LOOK, name: 'git__pay', state: 'new', merged: true, kind: 'tools', before: null, after: '{}' }]
+    const diff = await ran(['tools', 'diff', 'docs'], { [`GET ${AT}/tools/diff`]: { body: { ...SHOWN, changes } } })
+    expect(diff.written).toContain('tools git__pay (new, in the merged server)\n')
+  })
+
   test.each([
     [{ pinning: 'off', listed_at: null, ...NONE }, /^Pinning is off: nothing is held back\./],
     [{ pinning: 'on', listed_at: null, ...NONE }, /^Nothing is pinned yet/],
