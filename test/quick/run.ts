@@ -56,7 +56,7 @@ async function quick(base: string): Promise<boolean> {
     step(project, 'vitest', [...args, '--project', project, '--passWithNoTests', '--bail=1', '--silent=passed-only'], what)
   const files = (folder: string, names: readonly string[]): string[] => names.map((name) => `test/${folder}/${name}.test.ts`)
   const tests: Promise<boolean>[] = []
-  if (sources.length > 0) tests.push(vitest('unit', ['related', '--run', ...sources], `what imports ${list(sources, 3)}`))
+  if (sources.length > 0) tests.push(vitest('unit*', ['related', '--run', ...sources], `what imports ${list(sources, 3)}`))
   if (workerd.length > 0) tests.push(vitest('workerd', ['run', ...files('workerd', workerd)], workerd.join(', ')))
   const isTested = await Promise.all(tests)
   if (e2e.length > 0) isTested.push(await vitest('e2e', ['run', ...files('e2e', e2e)], e2e.join(', ')))

@@ -3,8 +3,6 @@ import { noteRefusal } from '../../../../worker/access/refused-credentials.ts'
 import { REFUSALS_MS } from '../../../../worker/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
-
 const lines: unknown[] = []
 
 beforeEach(() => {

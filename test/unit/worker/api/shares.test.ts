@@ -1,13 +1,11 @@
 /** Making a share where the platform can do all that is asked for: which objects are asked for, and how. */
 import { Hono } from 'hono'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { requireClaimed, type RouteEnv } from '../../../../worker/access/owner/claim-gate.ts'
 import { knownShareFacts } from '../../../../worker/access/share-id.ts'
 import { shares } from '../../../../worker/api/shares.ts'
 import type { Env } from '../../../../worker/env.ts'
 import { LOCATIONS } from '../../../../worker/contract/registry/locations.ts'
-
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 
 const OWNER_KEY = 'owner-key-of-the-test'
 const api = new Hono<RouteEnv>().use(requireClaimed).route('/', shares)

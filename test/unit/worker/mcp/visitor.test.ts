@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { requireClaimed, type RouteEnv } from '../../../../worker/access/owner/claim-gate.ts'
 import { claimedRelay } from '../../../../worker/access/secrets/keys.ts'
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
@@ -7,8 +7,6 @@ import { mintShareId } from '../../../../worker/access/share-id.ts'
 import type { Env } from '../../../../worker/env.ts'
 import { newSessionId } from '../../../../worker/mcp/session-id.ts'
 import { admit } from '../../../../worker/mcp/visitor.ts'
-
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 
 const names: string[] = []
 const SHARE_OBJECTS: unknown = { getByName: (name: string) => names.push(name) }

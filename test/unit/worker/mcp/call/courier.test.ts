@@ -10,9 +10,7 @@ import type { Renew } from '../../../../../worker/mcp/call/renewal.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { resetError, ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'
-
-const background: Promise<unknown>[] = []
-vi.mock('cloudflare:workers', () => ({ waitUntil: (work: Promise<unknown>) => background.push(work) }))
+import { background } from '../../cloudflare-workers.ts'
 
 const CALLER = { principal: 'ann', session: 'sess' }
 const BODY = '{"jsonrpc":"2.0","id":0,"result":{}}'

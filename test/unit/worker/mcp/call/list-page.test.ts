@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ListPage, Unlisted } from '../../../../../worker/bridge/tool-pages.ts'
 import { callRequest } from '../../../../../worker/mcp/call/call-request.ts'
 import { askListPage } from '../../../../../worker/mcp/call/list-page.ts'
@@ -6,8 +6,6 @@ import { verifies } from '../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'
 import { CALLER, FACTS, response, rpcAnswer } from '../legacy-client/modern-server.ts'
-
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 
 const LIST = messageOf({ id: 0, method: 'tools/list' })
 

@@ -1,12 +1,10 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import type { Answer } from '../../../../../protocol/frame.ts'
 import { listingFrom, type ListingOrder } from '../../../../../worker/contract/listings.ts'
 import { MAX_LISTING_BYTES } from '../../../../../worker/limits.ts'
 import { ListingRecorder } from '../../../../../worker/mcp/call/listing-recorder.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
-
-const background: Promise<unknown>[] = []
-vi.mock('cloudflare:workers', () => ({ waitUntil: (work: Promise<unknown>) => background.push(work) }))
+import { background } from '../../cloudflare-workers.ts'
 
 const LIST = { method: 'tools/list', canStandBy: true } as const
 const SESSION = { principal: 'ann', session: 'sess', delivery: 'stream' } as const

@@ -11,8 +11,6 @@ import { verifies } from '../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'
 
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
-
 const KEY = '0'.repeat(32)
 const BODY = new TextEncoder().encode('{"jsonrpc":"2.0","id":0,"result":{"content":[]}}')
 const HEADER = { type: 'answer', ch: 'c.1', n: 1, at: 0, size: BODY.length, key: KEY, ra: `c${KEY}`, id: [22, 23], failed: false } as const

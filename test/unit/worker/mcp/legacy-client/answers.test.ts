@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { splice } from '../../../../../protocol/splice.ts'
 import { MAX_PARSED_VALUES } from '../../../../../worker/limits.ts'
 import { type AnsweredCall, SessionAnswers } from '../../../../../worker/mcp/legacy-client/answers.ts'
@@ -6,8 +6,6 @@ import { learnModernServer, type ModernServer } from '../../../../../worker/mcp/
 import { verifies } from '../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { answerHeader, CALLER, FACTS, response, rpcAnswer } from './modern-server.ts'
-
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 
 const CALL: AnsweredCall = { rawId: '7', method: 'tools/call', tool: 't', isContinued: false }
 

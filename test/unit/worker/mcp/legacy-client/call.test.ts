@@ -12,8 +12,6 @@ import { ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'
 import { answerHeader, ASKS, CALLER, FACTS, KEY, response, rpcAnswer } from './modern-server.ts'
 
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
-
 const CALL = { id: 7, method: 'tools/call', params: { name: 't', _meta: { progressToken: 'p' } } }
 const RESULT = response('{"resultType":"complete","content":[]}')
 const GIVEN = '{"jsonrpc":"2.0","id":"q","result":{"action":"accept"}}'

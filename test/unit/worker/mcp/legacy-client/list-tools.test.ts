@@ -1,10 +1,8 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { CallRequest } from '../../../../../worker/contract/share-rpc.ts'
 import { listSessionTools } from '../../../../../worker/mcp/legacy-client/list-tools.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { CALLER, response, rpcAnswer } from './modern-server.ts'
-
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 
 describe('listSessionTools()', () => {
   test('asks the server itself for a page, under an id that no client has', async () => {

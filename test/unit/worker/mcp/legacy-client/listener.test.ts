@@ -8,8 +8,6 @@ import { Listener } from '../../../../../worker/mcp/legacy-client/listener.ts'
 import { resetError, ScriptedShare } from '../../scripted-share.ts'
 import { CALLER, FACTS, KEY, response, rpcAnswer } from './modern-server.ts'
 
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
-
 const UPDATED = '{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:b"}}'
 const PENDING = { type: 'pending', method: 'tools/call', key: KEY, rawId: '"a"', rawToken: '"p"', restarted: false } as const
 

@@ -9,8 +9,6 @@ import { ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'
 import { CALLER, FACTS, KEY } from './modern-server.ts'
 
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
-
 const CALL = { id: 7, method: 'tools/call', params: { name: 't', arguments: { a: 1 } } }
 
 function posted(message: Record<string, unknown> = CALL, delivery: 'stream' | 'single' = 'stream') {

@@ -6,8 +6,6 @@ import { verifies } from '../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { modernCall } from './modern-request.ts'
 
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
-
 const SERVER = '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true}}}}'
 const FACTS: BridgeFacts = { version: 'v', childEra: 'legacy', server: new TextEncoder().encode(SERVER) }
 

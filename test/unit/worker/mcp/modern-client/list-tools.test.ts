@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { encodeFrame } from '../../../../../protocol/frame-codec.ts'
 import type { CallOutcome, CallRequest } from '../../../../../worker/contract/share-rpc.ts'
 import { listToolsFor } from '../../../../../worker/mcp/modern-client/list-tools.ts'
@@ -8,8 +8,6 @@ import { verifies } from '../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 
 // What the Worker's runtime adds to the courier is of no account here.
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
-
 /** The outcome of a call that is answered with this. */
 function answered(text: string): CallOutcome {
   const body = bytesOf(text)

@@ -1,11 +1,9 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { knownTools } from '../../../../../worker/mcp/modern-client/known-tools.ts'
 import { ToolCheck } from '../../../../../worker/mcp/modern-client/tool-check.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { modernCall } from './modern-request.ts'
-
-vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 
 /** A check of a call whose list is answered in this way. `policies` bound its client. */
 function checkOf(id: string, outcome: unknown, policies: readonly string[] = ['{"access":"read"}']): ToolCheck {
