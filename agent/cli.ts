@@ -13,12 +13,13 @@ import { prepareConfig } from './config/prepare-config.ts'
 import type { PreparedServer } from './config/prepared-server.ts'
 import { watchFile } from './config/watch.ts'
 import { isOwnerCommand, nearOwnerCommand, runOwner } from './owner/program.ts'
-import { processTerminal } from './owner/terminal.ts'
+import { ownProgram, processTerminal } from './owner/terminal.ts'
 import { run, type RunContext } from './run.ts'
 import { Servers } from './servers.ts'
 import { UncaughtFaults } from './uncaught.ts'
 import type { RawOptions } from './config/settings.ts'
 
+const PROGRAM = ownProgram(process.argv0, process.argv[1] ?? '', process.cwd(), process.env)
 const writeError = (text: string): void => void process.stderr.write(text)
 
 async function main(command: Command, args: readonly string[]): Promise<ExitCode> {
@@ -41,7 +42,7 @@ async function main(command: Command, args: readonly string[]): Promise<ExitCode
     : await serveOne(prepared)
 }
 
-type Common = Pick<RunContext, 'guard' | 'leave' | 'kill' | 'platform' | 'version'>
+type Common = Pick<RunContext, 'guard' | 'leave' | 'kill' | 'platform' | 'version' | 'program'>
 
 /** What the parts of one process have in common, and how it is doing itself. `log` says nothing of servers. */
 function beginProcess(log: Log): { readonly common: Common; readonly faults: UncaughtFaults } {
@@ -61,7 +62,7 @@ function beginProcess(log: Log): { readonly common: Common; readonly faults: Unc
   const { platform } = process
   const guard = startGuard((reason) => log.warn('guard.failed', { reason, meaning: 'children may outlive a killed agent' }), platform)
   const faults = new UncaughtFaults(log, { leave: () => leave.abort(), kill: killAll })
-  return { common: { guard, leave: leave.signal, kill: kill.signal, platform, version: VERSION }, faults }
+  return { common: { guard, leave: leave.signal, kill: kill.signal, platform, version: VERSION, program: PROGRAM }, faults }
 }
 
 function logOf({ settings, mask }: Pick<Prepared, 'settings' | 'mask'>): Log {

@@ -31,6 +31,8 @@ export interface RunContext {
   /** Told of every process group. */
   readonly guard: Guard
   readonly version: string
+  /** How a user calls the program here, for orders that the log shows; absent: by its name. */
+  readonly program?: string | undefined
   readonly platform: NodeJS.Platform
   /** Asks the agent to leave in good order. */
   readonly leave: AbortSignal
@@ -64,6 +66,7 @@ export async function run(context: RunContext): Promise<void> {
     url,
     log,
     version: context.version,
+    program: context.program,
     finding,
     startChild: startPoliced,
     webApp: web && new WebApp(web, settings.policy.access === 'read'),

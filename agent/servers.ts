@@ -7,7 +7,7 @@ import { run, type RunContext, serverStart } from './run.ts'
 import { mergedStart } from './server/merged/merged-child.ts'
 import { boundedStart, type MergedServer, MergedServers } from './server/merged/merged-servers.ts'
 
-interface ServersOptions extends Pick<RunContext, 'guard' | 'platform' | 'version' | 'kill'> {
+interface ServersOptions extends Pick<RunContext, 'guard' | 'platform' | 'version' | 'program' | 'kill'> {
   /** The log of one server: its lines name it, and mask what is its secret. */
   readonly logFor: (server: PreparedServer) => Log
 }

@@ -5,6 +5,7 @@ import type { Guard } from '../agent/server/guard.ts'
 import { createLog, type Log } from '../agent/log.ts'
 import { agentCommand, parse, prepare, VERSION, type Prepared } from '../agent/config/options.ts'
 import { run } from '../agent/run.ts'
+import { CHECKOUT_PROGRAM } from './report.ts'
 
 /** For the agent to end its calls and then its server processes. */
 const STOP_GRACE_MS = 15_000
@@ -72,7 +73,17 @@ export function startAgent({ guard, write, ...commandLine }: AgentOptions): Runn
   const leave = new AbortController()
   const kill = new AbortController()
   const signals = { leave: leave.signal, kill: kill.signal }
-  const ended = run({ settings, childEnv, mask, log, guard, version: VERSION, platform: process.platform, ...signals }).then(
+  const ended = run({
+    settings,
+    childEnv,
+    mask,
+    log,
+    guard,
+    version: VERSION,
+    program: CHECKOUT_PROGRAM,
+    platform: process.platform,
+    ...signals,
+  }).then(
     () => 'it was told to',
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   )

@@ -4,6 +4,9 @@ import { localOrigin } from './address.ts'
 import { parseObject } from './json.ts'
 import type { PortHolder } from './port-holder.ts'
 
+/** How the owner's commands, and the agent alone, are called in a checkout. */
+export const CHECKOUT_PROGRAM = 'node_modules/.bin/node agent/cli.ts'
+
 export interface ShareReport {
   readonly shareUrl: string
   /** Opens the web app, where one is shared; and whether an MCP server is. */
@@ -47,7 +50,7 @@ Stop:     Ctrl-C (the next start has the same share URL${next}, whatever it shar
 
 /** How whoever runs this hands out another link, and sees who uses it, in another terminal of this folder. */
 function ownersOrders({ relay, share, dataDir }: ShareReport): string {
-  const program = 'node_modules/.bin/node agent/cli.ts'
+  const program = CHECKOUT_PROGRAM
   return `Yours:    log in once, here in another terminal: ${program} login ${relay}
           (asks for the owner token: ownerKey in ${join(dataDir, 'state.json')}); then
           another link:  ${program} token create ${share} --read-only --name Ann

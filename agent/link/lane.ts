@@ -27,6 +27,7 @@ interface LaneOptions {
   readonly settings: AgentSettings
   readonly log: Log
   readonly version: string
+  readonly program?: string | undefined
   readonly instance: string
   readonly channels: Channels
   readonly web: WebExchanges
@@ -143,9 +144,10 @@ export class AgentLane {
   }
 
   #tellUnaccepted(entries: number): void {
-    const accept = `mcp-edge-agent tools accept ${this.#share} --all`
+    const { log, program = 'mcp-edge-agent' } = this.#options
+    const accept = `${program} tools accept ${this.#share} --all`
     const meaning = `new or changed since they were accepted, and held back from clients until the owner of the share looks through them (tools diff) and accepts them: ${accept}`
-    this.#options.log.warn('tools.held', { entries, meaning })
+    log.warn('tools.held', { entries, meaning })
   }
 
   /** By a WebSocket, or where something on the way lets none through by polls. */

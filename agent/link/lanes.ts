@@ -22,6 +22,8 @@ interface LanesOptions {
   readonly url: URL
   readonly log: Log
   readonly version: string
+  /** As a run has it. */
+  readonly program?: string | undefined
   readonly finding: EraFinding
   readonly startChild: (handlers: ChildHandlers) => Child
   /** Undefined where none is shared. */
@@ -101,7 +103,7 @@ export class Lanes {
   }
 
   #start(index: number): void {
-    const { settings, url, version } = this.#options
+    const { settings, url, version, program } = this.#options
     const spare = this.#spare
     const log = laneLog(this.#options.log, index, () => this.#count > 1)
     const memory = new CallMemory(this.#answers, () => Math.floor(REMEMBERED_KEYS / this.#count))
@@ -126,6 +128,7 @@ export class Lanes {
       settings,
       log,
       version,
+      program,
       instance: this.#instance,
       channels,
       web,

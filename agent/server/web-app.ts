@@ -4,7 +4,7 @@ import { request as requestSecure } from 'node:https'
 import { WebSocket } from 'ws'
 import { MAX_WEB_MESSAGE_BYTES } from '../../protocol/web/web-limits.ts'
 import { endToEnd, isOriginForm } from '../../protocol/web/http-fields.ts'
-import type { HeaderList, WebOpen } from '../../protocol/web/web-frames.ts'
+import { APP_READ_ONLY, type HeaderList, type WebOpen } from '../../protocol/web/web-frames.ts'
 import type { WebAppSettings } from '../config/web-options.ts'
 import { MAX_APP_HEADER_BYTES } from '../limits.ts'
 
@@ -35,7 +35,7 @@ export class WebApp {
    * @throws {Error} for what is no request to this origin, or cannot be sent.
    */
   request(open: WebOpen): ClientRequest {
-    if (this.#isReadOnly && open.method !== 'GET' && open.method !== 'HEAD') throw new Error('may only be read')
+    if (this.#isReadOnly && open.method !== 'GET' && open.method !== 'HEAD') throw readOnly()
     const { protocol, hostname, port } = this.#settings.origin
     const send = protocol === 'https:' ? requestSecure : requestPlain
     const request = send({
@@ -60,7 +60,7 @@ export class WebApp {
    * @throws {Error} for what is no request to this origin, or cannot be sent.
    */
   socket(open: WebOpen): WebSocket {
-    if (this.#isReadOnly) throw new Error('may only be read')
+    if (this.#isReadOnly) throw readOnly()
     const { origin } = this.#settings
     const url = new URL(`${SCHEMES[origin.protocol]}//${origin.host}${requireOriginForm(open.target)}`)
     if (url.host !== origin.host) throw new Error('not of this origin')
@@ -99,6 +99,11 @@ export class WebApp {
     for (const [name, value] of own) headers[name] = asBytes(value)
     return headers
   }
+}
+
+/** Its code is told to the relay, which says to the client what may be done. */
+function readOnly(): Error {
+  return Object.assign(new Error('may only be read'), { code: APP_READ_ONLY })
 }
 
 /** A second look at what the decoder has checked: on this alone rests which host is asked. */

@@ -76,6 +76,9 @@ export interface WebGone {
   readonly x: string
 }
 
+/** Detail of APP_REQUEST_REFUSED where the agent's own command line lets nobody do more than read (`--read-only`). */
+export const APP_READ_ONLY = 'READ_ONLY'
+
 /** What an exchange with the app can fail with. */
 export const WEB_FAILURES = ['APP_UNREACHABLE', 'APP_BROKEN', 'APP_REQUEST_REFUSED'] as const
 export type WebFailureCode = (typeof WEB_FAILURES)[number]

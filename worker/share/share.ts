@@ -188,14 +188,15 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async admin(command: AdminCommand): Promise<ShareFacts | undefined> {
     // Its owner has lengthened it after its end.
     if (!this.#isMade && command.op === 'share_changed') await this.#life.adopt()
-    const { facts, hasSilent } = await this.#report.read(command.op === 'describe' && command.asksAgents === true)
+    const asksAgents = command.op === 'about' || (command.op === 'describe' && command.asksAgents === true)
+    const { facts, hasSilent } = await this.#report.read(asksAgents)
     if (facts === undefined) return undefined
+    if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
     if (isUsageOrder(command)) return { ...facts, ...this.#parts.usage.obey(command) }
     if (isApprovalCommand(command)) return { ...facts, approvals: this.#parts.approvals.obey(command) }
     if (command.op === 'server') return { ...facts, server: this.#parts.serverEntries.known() }
     if (command.op === 'about') return { ...facts, about: this.#parts.serverEntries.about() }
     if (command.op === 'end_link') this.#parts.links.endForeign(command.link)
-    if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#life.change(command)
     else if (command.op === 'revoke') await this.#life.end('SHARE_NOT_FOUND')
     if (command.op !== 'describe') return facts

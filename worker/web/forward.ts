@@ -1,6 +1,6 @@
 /** Takes one request to the share's web app, and makes of what comes back the client's response: streamed both ways, or a WebSocket. */
 import type { Failure, ProblemCode } from '../../protocol/errors.ts'
-import type { HeaderList, WebHead } from '../../protocol/web/web-frames.ts'
+import { APP_READ_ONLY, type HeaderList, type WebHead } from '../../protocol/web/web-frames.ts'
 import { WEB_CHUNK_BYTES } from '../../protocol/web/web-limits.ts'
 import { randomKey } from '../call-key.ts'
 import { ResponseBody } from '../carry/response-body.ts'
@@ -10,7 +10,7 @@ import { LoggedRequest } from './request-log.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
 import { webProblem } from './web-problem.ts'
 import { WebExchange } from './web-exchange.ts'
-import { mayUseWebApp, type WebAsk, whatIsAllowed } from './web-policy.ts'
+import { mayUseWebApp, READ_BY_ALL, type WebAsk, whatIsAllowed } from './web-policy.ts'
 import { bridgeSocket } from './web-socket.ts'
 
 /** A request that was let in, as it goes to the app. */
@@ -57,8 +57,9 @@ export async function forward(forwarded: Forwarded): Promise<Response> {
   const logged = new LoggedRequest(forwarded)
   const refuse = (code: ProblemCode, detail?: string, failure?: Failure): Response => {
     logged.end(code)
-    if (code !== 'WEB_NOT_ALLOWED') return webProblem(request, code, detail, failure)
-    const { detail: allowed, ...fields } = whatIsAllowed(share.policies())
+    const isReadByAll = code === 'APP_REQUEST_REFUSED' && detail === `${APP_READ_ONLY}.`
+    if (code !== 'WEB_NOT_ALLOWED' && !isReadByAll) return webProblem(request, code, detail, failure)
+    const { detail: allowed, ...fields } = isReadByAll ? READ_BY_ALL : whatIsAllowed(share.policies())
     return webProblem(request, code, allowed, fields)
   }
   try {

@@ -15,11 +15,16 @@ export function mayUseWebApp(policies: readonly string[], ask: WebAsk): boolean 
   })
 }
 
+const READ_METHODS = 'GET, HEAD'
+const READS = 'GET and HEAD, and no WebSocket'
+/** What the agent was told on its own command line, for all links. */
+export const READ_BY_ALL = { detail: `Whoever shares the app lets nobody do more than read it: ${READS}.`, allow: READ_METHODS }
+
 const READING: WebAsk = { method: 'GET', isUpgrade: false }
 
 /** What whoever may not do this may do, in words and as the field `Allow` says it. */
 export function whatIsAllowed(policies: readonly string[]): { readonly detail: string; readonly allow?: string } {
-  if (mayUseWebApp(policies, READING)) return { detail: 'It may only read: GET and HEAD, and no WebSocket.', allow: 'GET, HEAD' }
+  if (mayUseWebApp(policies, READING)) return { detail: `It may only read: ${READS}.`, allow: READ_METHODS }
   return { detail: "It is for the share's MCP server, and opens no web app." }
 }
 

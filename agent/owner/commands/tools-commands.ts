@@ -151,12 +151,13 @@ function together(entries: readonly Entry[]): Entry[] {
   const keyOf = ({ kind, name, state }: Entry): string => JSON.stringify([kind, name, state])
   const places = new Map<string, string[]>()
   for (const entry of entries) places.set(keyOf(entry), [...(places.get(keyOf(entry)) ?? []), entry.at])
-  // Several of one name at one place stay several.
-  const isOnce = (all: readonly string[]): boolean => all.length > 1 && new Set(all).size === all.length && !all.includes('')
   return entries.flatMap((entry) => {
-    const all = places.get(keyOf(entry)) ?? []
-    if (!isOnce(all)) return [entry]
-    return entry.at === all[0] ? [{ ...entry, at: all.toSorted((a, b) => Number(a === MERGED) - Number(b === MERGED)).join(', ') }] : []
+    const [first, second, ...others] = places.get(keyOf(entry)) ?? []
+    // What has no name of its own is of each server another.
+    const isNamed = entry.kind !== KINDS.instructions && entry.kind !== KINDS.server_info
+    const isTwice = isNamed && second !== undefined && others.length === 0 && (first === MERGED) !== (second === MERGED)
+    if (!isTwice) return [entry]
+    return entry.at === MERGED ? [] : [{ ...entry, at: `${entry.at}, ${MERGED}` }]
   })
 }
 

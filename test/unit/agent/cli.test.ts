@@ -93,6 +93,17 @@ describe.concurrent('leaving', { timeout: 20_000 }, () => {
   })
 })
 
+test('tells what is held back with an order that can be copied where the agent runs', async () => {
+  await using s = await stage()
+  const link = await s.relay.link(0)
+  await link.welcome()
+  link.send({ type: 'unaccepted', count: 2 })
+  const [line] = await s.agent.logged(/.*"event":"tools.held".*/)
+  expect(JSON.parse(line)).toMatchObject({
+    meaning: expect.stringMatching(/ \S*node\S* \S*agent\/cli\.ts tools accept \S+ --all$/) as string,
+  })
+}, 20_000)
+
 describe.concurrent('exit codes', { timeout: 20_000 }, () => {
   test('a mistyped command of owners exits with 1, and the command that was most likely meant', async () => {
     await using agent = new TestAgent(['shares', 'list'])

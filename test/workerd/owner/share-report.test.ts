@@ -46,6 +46,27 @@ test('an agent is listed when it answers, and one that is frozen is not, and is 
   expect(alive.waiting).toEqual([])
 })
 
+test('the catalogue calls a share online by agents that answer, and not by one that is frozen', async () => {
+  verifies('seeds.catalog.follows')
+  const share = await createShare()
+  const frozen = await ScriptedAgent.connect(share, { agent: 'frozen' })
+  const entry = async (): Promise<unknown> => {
+    const { servers }: { servers: { share: string }[] } = await (await askAsOwner('GET', '/api/catalog')).json()
+    return servers.find((one) => one.share === share.id)
+  }
+  expect(await entry()).toMatchObject({ state: 'online', agents: 1 })
+  const waits = heldTimers(ROLL_CALL_MS)
+  passTime(2 * ROLL_CALL_FRESH_MS)
+  const asked = entry()
+  const { header } = await frozen.expect('notify')
+  waits.end()
+  expect(await asked).toMatchObject({ state: 'offline', agents: 0 })
+  const again = entry()
+  const next = await frozen.expect('notify')
+  frozen.send({ type: 'receipts', keys: [header.key, next.header.key] })
+  expect(await again).toMatchObject({ state: 'online', agents: 1 })
+})
+
 test('an agent of which something has just been heard is not asked', async () => {
   const { share, agent } = await connected()
   expect(await agentsOf(share)).toMatchObject([{ name: 'scripted' }])

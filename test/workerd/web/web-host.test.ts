@@ -262,6 +262,19 @@ describe('what a link allows', () => {
     expect(await refused.text()).toContain('MCP server, and opens no web app')
   })
 
+  test('what the agent lets nobody do is refused as such, with what may be done', async () => {
+    verifies('promise.14.policy')
+    const { share, web } = await servedApp()
+    const { key } = await keyOf(share)
+    const headers = { cookie: `__Host-mcpe=${key}`, origin: hostOf(share), ...SAME, accept: 'text/html' }
+    const posting = ask(share, '/save', { method: 'POST', headers })
+    const { x } = await web.opened()
+    web.agent.send({ type: 'web_failed', x, code: 'APP_REQUEST_REFUSED', detail: 'READ_ONLY.' })
+    const refused = await posting
+    expect([refused.status, refused.headers.get('allow')]).toEqual([403, 'GET, HEAD'])
+    expect(await refused.text()).toContain('lets nobody do more than read it: GET and HEAD')
+  })
+
   test('a policy on tools opens no app, unless it says so', async () => {
     verifies('promise.14.policy')
     const { share, web } = await servedApp()

@@ -35,8 +35,9 @@ describe('tools list', () => {
       { ...LOOK, name, state: states[1], server: 'git' },
     ]
     const tools = [...both('git__look', 'pinned', 'pinned'), ...both('git__pay', 'new', 'pinned')]
-    const replies = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools } } }
+    const replies = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools, server_info: both('serverInfo', 'pinned', 'pinned') } } }
     const { written } = await ran(['tools', 'list', 'docs'], replies)
+    expect(written).toMatch(/^server info +serverInfo +\(merged\) +pinned\nserver info +serverInfo +git +pinned$/m)
     expect(written).toMatch(
       /^KIND +NAME +SERVER +STATE\ntool +git__look +git, \(merged\) +pinned\ntool +git__pay +\(merged\) +new\ntool +git__pay +git +pinned\n/m,
     )

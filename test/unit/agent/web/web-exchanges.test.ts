@@ -151,6 +151,8 @@ describe('a request', () => {
     const read = new WebApp({ origin: app, keepsHost: false, headers: [] }, true)
     for (const method of ['POST', 'DELETE', 'OPTIONS', 'get']) expect(() => read.request({ ...openOf('/'), method })).toThrow('read')
     expect(() => read.socket(openOf('/'))).toThrow('read')
+    // By which the relay says to its client what may be done.
+    expect(() => read.socket(openOf('/'))).toThrow(expect.objectContaining({ code: 'READ_ONLY' }))
     handle = (_, response) => response.end()
     for (const method of ['GET', 'HEAD'])
       read
