@@ -137,6 +137,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/mcp/policy/': [
     'policy/failed-listings',
     'policy/link-policy',
+    'policy/moved-calls',
     'access/trust-gate',
     'policy/hidden-lists',
     'policy/pinning',
