@@ -234,6 +234,7 @@ const ALLOWED = {
       'What a policy holds reaches no server before its owner has allowed it; what is denied is an error of the tool.',
     ),
     'promise.11.held-once': promised('What was allowed once runs once, whatever sleeps, is reset or breaks meanwhile.'),
+    'promise.11.held-unrun': promised('What was allowed once of a call that has failed without having run is there for the next.'),
     'promise.11.held-always': promised('What is always allowed runs without asking, at the cost of any call, until it is taken back.'),
     'promise.11.held-late': promised(
       'A client that has waited 45 s, or has left, is not decided about in vain: its next try uses what was allowed.',

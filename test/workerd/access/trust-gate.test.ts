@@ -194,7 +194,7 @@ describe('each method of a Share', () => {
     expect(PASS_METHODS.toSorted()).toEqual(
       [
         'abandon',
-        'noteRound',
+        'noteApproval',
         'admit',
         'call',
         'send',

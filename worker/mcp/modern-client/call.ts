@@ -141,7 +141,7 @@ class ModernExchange implements Exchange {
       const item = this.#mayBeginTask ? await this.#noted(came) : came
       const mayAsk = this.#child === undefined && this.#courier.isHeld
       const round = mayAsk ? await (this.#heldAnswer ??= new HeldAnswer()).roundAskedIn(item) : undefined
-      if (round !== undefined) await this.#call.visitor.share.noteRound(this.#key, round)
+      if (round !== undefined) await this.#call.visitor.share.noteApproval({ op: 'round', key: this.#key, round })
       if (item?.kind !== 'frame' || mayHearOf(this.#call.visitor.share, item.header))
         return this.#child === undefined ? item : this.#child.next(item)
       this.#taken(item.body.length)
