@@ -152,6 +152,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'upstream/upstream-pinning',
     'upstream/upstream-unclear',
     'upstream/upstream-tasks',
+    'upstream/upstream-lists',
   ],
   'worker/mcp/response/': ['sessions/session', 'rows/share', 'sessions/http-sse', 'modern-client/modern-calls', 'sessions/resumed-streams'],
   'worker/registry/': ['owner/registry', 'access/links', 'owner/owners', 'calls/lanes', 'access/access'],
