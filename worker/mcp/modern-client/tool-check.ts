@@ -13,7 +13,7 @@ import { neededList, refusalOf } from '../policy/message-verdict.ts'
 import { mayMove, STAYS } from '../policy/moved-call.ts'
 import { noted } from '../policy/noted-refusal.ts'
 import { isFurtherRound, roundGivenIn } from './held-rounds.ts'
-import { checkToolHeaders, knownTools, learnTools, type ToolSet } from './known-tools.ts'
+import { checkToolHeaders, knownTools, learnTools, noteRefused, refusedIn, type ToolSet } from './known-tools.ts'
 import { listToolsFor } from './list-tools.ts'
 import type { ModernCall } from './request.ts'
 
@@ -57,6 +57,8 @@ export class ToolCheck {
       const isSound = !('code' in verdict) && !(verdict.hold !== undefined && isFurtherRound(message.params))
       if (isSound) return { ...request, toolsVersion: known.version, ...judged, ...verdict }
     }
+    const refused = needed === undefined ? refusedIn(this.#listName, Date.now()) : undefined
+    if (refused !== undefined) return { ...request, toolsVersion: refused, ...NOT_HELD }
     const awaits = needed === undefined ? {} : ({ ...judged, awaitsJudgement: true } as const)
     return { ...request, toolsVersion: '', ...awaits, ...NOT_HELD }
   }
@@ -98,7 +100,11 @@ export class ToolCheck {
     const { message, headers, visitor } = this.#call
     const tools = await this.#toolsOf(toolsVersion)
     // Before any verdict: a tool that is denied fails as one that is unknown does.
-    if (isUnlisted(tools)) return this.#mayGoUnchecked(tools) ? { toolsVersion, ...NOT_HELD } : tools
+    if (isUnlisted(tools) && this.#mayGoUnchecked(tools)) {
+      noteRefused(this.#listName, toolsVersion, Date.now())
+      return { toolsVersion, ...NOT_HELD }
+    }
+    if (isUnlisted(tools)) return tools
     // First: a tool that is hidden has no headers that could be wrong.
     const verdict = this.#verdictBy(tools)
     if ('code' in verdict) return noted(visitor.share, visitor.principal, message, verdict) ?? verdict
@@ -111,12 +117,6 @@ export class ToolCheck {
     return { toolsVersion, ...(isForOwnAgent ? { isForOwnAgent } : {}), ...held }
   }
 
-  /** Whether a server has refused a list to which only headers are held: what it mirrors is then for itself to check. */
-  #mayGoUnchecked(unlisted: Unlisted): boolean {
-    const { visitor, message } = this.#call
-    return unlisted !== 'changed' && unlisted.code === 'SERVER_HTTP_ERROR' && neededList(judgeFor(visitor.share), message) === undefined
-  }
-
   /** What the call must say for this agent to run it, or to wait for its own. */
   async #elsewhere(part: SpreadPart, toolsVersion: string): Promise<'changed' | Checked> {
     const { message, headers, visitor } = this.#call
@@ -125,6 +125,12 @@ export class ToolCheck {
     if (tools === 'changed') return tools
     const isSound = !isUnlisted(tools) && mayMove(judgeFor(visitor.share), message, tools, own)
     return isSound && checkToolHeaders(tools, message, headers).ok ? { toolsVersion, isForOwnAgent: true, ...NOT_HELD } : STAYS
+  }
+
+  /** Whether a server has refused a list to which only headers are held: what it mirrors is then for itself to check. */
+  #mayGoUnchecked(unlisted: Unlisted): boolean {
+    const { visitor, message } = this.#call
+    return unlisted !== 'changed' && unlisted.code === 'SERVER_HTTP_ERROR' && neededList(judgeFor(visitor.share), message) === undefined
   }
 
   /** The list by which the request is judged, or its headers are checked. */
