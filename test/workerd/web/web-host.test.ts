@@ -494,6 +494,25 @@ describe('a WebSocket', () => {
 
   test('ends when its link is revoked', async () => {
     verifies('promise.14.cut')
+  test('counts with each message, also with an empty one', async () => {
+    verifies('promise.14.limits')
+    const { web, x, socket, share } = await connected()
+    socket.accept()
+    for (let sent = 0; sent < 10; sent++) {
+      socket.send('')
+      await web.agent.expect('web_message')
+    }
+    const heard = new Promise((resolve) => socket.addEventListener('message', resolve))
+    web.agent.send({ type: 'web_message', x, at: 1, kind: 'text' }, encoder.encode('a'))
+    await heard
+    socket.close(1000)
+    await web.gone()
+    const { events } = await (
+      await askAsOwner('GET', `/api/shares/${share.id}/audit`)
+    ).json<{ events: readonly Record<string, unknown>[] }>()
+    expect(events.filter(({ method }) => method === 'web GET /ws')).toMatchObject([{ bytes: 11 * 8 + 1 }])
+  })
+
     const { socket, share } = await connected()
     const closed = new Promise<number>((resolve) => {
       socket.addEventListener('close', ({ code }) => resolve(code))
