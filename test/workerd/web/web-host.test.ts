@@ -220,6 +220,8 @@ describe('what a link allows', () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
       expect((await ask(share, '/', { method, headers: cookie })).status, method).toBe(403)
     expect((await ask(share, '/', { headers: { ...cookie, upgrade: 'websocket' } })).status).toBe(403)
+    for (const name of ['X-HTTP-Method-Override', 'x-http-method', 'x-method-override'])
+      expect((await ask(share, '/', { headers: { ...cookie, [name]: 'DELETE' } })).status, name).toBe(403)
     for (const method of ['GET', 'HEAD']) {
       expect((await web.serve(ask(share, '/', { method, headers: cookie }))).response.status).toBe(200)
       await web.gone()
@@ -492,8 +494,6 @@ describe('a WebSocket', () => {
     await web.gone()
   })
 
-  test('ends when its link is revoked', async () => {
-    verifies('promise.14.cut')
   test('counts with each message, also with an empty one', async () => {
     verifies('promise.14.limits')
     const { web, x, socket, share } = await connected()
@@ -513,6 +513,8 @@ describe('a WebSocket', () => {
     expect(events.filter(({ method }) => method === 'web GET /ws')).toMatchObject([{ bytes: 11 * 8 + 1 }])
   })
 
+  test('ends when its link is revoked', async () => {
+    verifies('promise.14.cut')
     const { socket, share } = await connected()
     const closed = new Promise<number>((resolve) => {
       socket.addEventListener('close', ({ code }) => resolve(code))
