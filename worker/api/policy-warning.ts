@@ -5,6 +5,7 @@ import type { ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { prefixedName } from '../../protocol/server-names.ts'
 import type { OwnerEnv } from './owner-gate.ts'
+import { isOfMerged } from './servers/tools.ts'
 import { hasExpired, policyOf } from './share-answers.ts'
 
 const NO_TOOLS =
@@ -38,13 +39,14 @@ function forbidding({ tools, prompts, hold, arguments: rules }: Policy): string[
   return [...(tools?.deny ?? []), ...(prompts?.deny ?? []), ...hold, ...rules.map(({ tool }) => tool)]
 }
 
-/** Of servers whose names stand in these patterns, and whose tools or prompts the share's own address lists without: there the patterns do not mean them. */
+/** Of servers whose names stand in these patterns, and whose tools or prompts the one that is made of all lists without: there the patterns do not mean them. */
 function unprefixed(lanes: readonly LaneFacts[], patterns: readonly string[]): string[] {
   const namesOf = ({ facts }: LaneFacts): string[] =>
     (facts?.server?.entries ?? []).flatMap(({ kind, name, isOffered }) =>
       isOffered && (kind === 'tools' || kind === 'prompts') ? [`${kind} ${name}`] : [],
     )
-  const atRoot = new Set(lanes.filter(({ server }) => server === undefined).flatMap(namesOf))
+  const merged = lanes.filter(({ server, facts }) => server === undefined && facts?.server?.entries.some(isOfMerged) === true)
+  const atRoot = new Set(merged.flatMap(namesOf))
   return lanes.flatMap((lane) => {
     const { server } = lane
     const isNamed = server !== undefined && patterns.some((pattern) => pattern.startsWith(prefixedName(server, '')))

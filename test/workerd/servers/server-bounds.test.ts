@@ -175,10 +175,13 @@ describe('pins', () => {
 test('whoever names tools by a server whose tools are listed without its name, too, is told where that bounds nothing', async () => {
   verifies('servers.prefix-warning')
   const share = await createShare({ pinning: 'on' })
-  await OfferingAgent.connect(share, { tools: [LOOK] })
+  await OfferingAgent.connect(share, {
+    tools: [LOOK, { ...PAY, name: 'files__pay' }],
+    serverInfo: { name: 'mcp-edge-agent', version: '1' },
+  })
   await OfferingAgent.connect(serverOf(share, 'git'), { tools: [LOOK] })
   await OfferingAgent.connect(serverOf(share, 'files'), { tools: [PAY] })
-  await entriesWhen(share, 'tools', 'look pinned', 'git__look pinned', 'files__pay pinned')
+  await entriesWhen(share, 'tools', 'look pinned', 'files__pay pinned', 'git__look pinned', 'files__pay pinned')
   const path = `/api/shares/${share.id}`
   const changed = async (policy: object): Promise<unknown> => (await order('PATCH', path, { policy })).told['warning']
   for (const policy of [{ tools: { deny: ['git__*'] } }, { hold: ['git__look'] }, { arguments: ['git__look(path^=/a)'] }])
