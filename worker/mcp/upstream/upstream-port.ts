@@ -114,8 +114,8 @@ export class UpstreamPort {
 }
 
 /**
- * A message whose closing brace goes out by itself, once the rest was taken: where nobody takes it, no server can have read it. So it shows whether a
- * connection was refused, of which the platform says no more than that the request has failed.
+ * A message whose closing brace goes out by itself, once the rest was taken: where nobody takes it, no server can have read it. So it shows that an
+ * address was refused, of which the platform says no more than that the request has failed. What it has put into a buffer of its own counts as sent.
  */
 function sendingOf(body: Uint8Array): { readonly readable: ReadableStream<Uint8Array>; readonly isWhole: () => boolean } {
   const { readable, writable } = new FixedLengthStream(body.length)
