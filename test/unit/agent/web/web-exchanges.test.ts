@@ -151,6 +151,7 @@ describe('a request', () => {
     const read = new WebApp({ origin: app, keepsHost: false, headers: [] }, true)
     for (const method of ['POST', 'DELETE', 'OPTIONS', 'get']) expect(() => read.request({ ...openOf('/'), method })).toThrow('read')
     expect(() => read.socket(openOf('/'))).toThrow('read')
+    expect(() => read.request({ ...openOf('/'), method: 'GET', headers: [['X-HTTP-Method-Override', 'DELETE']] })).toThrow('read')
     handle = (_, response) => response.end()
     for (const method of ['GET', 'HEAD'])
       read
