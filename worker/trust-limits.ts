@@ -192,6 +192,9 @@ export const MAX_LISTED_NAME_BYTES = 4 * 1024 * 1024
 /** Sessions, and groups of clients without, of whose servers an isolate keeps the tools. */
 export const MAX_CACHED_TOOL_SETS = 200
 
+/** How long a server that has refused its list with an HTTP status is believed to refuse it, where only headers are checked by it: else each call would be two. */
+export const REFUSED_LIST_MS = 60_000
+
 /** What it may keep of them in all, in bytes: an eighth of its memory for each of the two. Of too much that of the session that was listed longest ago goes; it is listed again. */
 export const MAX_CACHED_TOOL_BYTES = 16 * 1024 * 1024
 

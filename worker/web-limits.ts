@@ -12,6 +12,9 @@ export const MAX_WEB_BACKLOG_BYTES = 16 * 1024 * 1024
 /** What each message that waits counts for beside its bytes: the promise and the array that hold it. So 65,536 empty ones are too many. */
 export const WEB_BACKLOG_MESSAGE_BYTES = 256
 
+/** What each message of a WebSocket counts for in limits and in the audit beside its bytes: what goes over the wire with it (RFC 6455 §5.2). So empty ones are not free. */
+export const WS_HEAD_BYTES = 8
+
 /** How long a browser keeps the key to an app, in seconds, if the link does not end before: as long as most keep a sign-in. */
 export const WEB_COOKIE_S = 30 * 24 * 60 * 60
 

@@ -86,11 +86,13 @@ function credentialsOf({ username, password }: URL): Record<string, string> {
   return { 'proxy-authorization': `Basic ${credentials}` }
 }
 
-/** A lone percent sign stands for itself. */
+/** A percent sign that begins no octet stands for itself, and so do octets that are no UTF-8. */
 function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  return text.replaceAll(/(?:%[\da-f]{2})+/gi, (octets) => {
+    try {
+      return decodeURIComponent(octets)
+    } catch {
+      return octets
+    }
+  })
 }

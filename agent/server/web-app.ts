@@ -3,7 +3,7 @@ import { type ClientRequest, type OutgoingHttpHeaders, request as requestPlain }
 import { request as requestSecure } from 'node:https'
 import { WebSocket } from 'ws'
 import { MAX_WEB_MESSAGE_BYTES } from '../../protocol/web/web-limits.ts'
-import { endToEnd, isOriginForm } from '../../protocol/web/http-fields.ts'
+import { endToEnd, isOriginForm, isReading } from '../../protocol/web/http-fields.ts'
 import { APP_READ_ONLY, type HeaderList, type WebOpen } from '../../protocol/web/web-frames.ts'
 import type { WebAppSettings } from '../config/web-options.ts'
 import { MAX_APP_HEADER_BYTES } from '../limits.ts'
@@ -35,7 +35,7 @@ export class WebApp {
    * @throws {Error} for what is no request to this origin, or cannot be sent.
    */
   request(open: WebOpen): ClientRequest {
-    if (this.#isReadOnly && open.method !== 'GET' && open.method !== 'HEAD') throw readOnly()
+    if (this.#isReadOnly && !isReading(open.method, open.headers)) throw readOnly()
     const { protocol, hostname, port } = this.#settings.origin
     const send = protocol === 'https:' ? requestSecure : requestPlain
     const request = send({

@@ -51,6 +51,14 @@ export function headerOf(headers: HeaderList, name: string): string | undefined 
   return headers.find(([each]) => each.toLowerCase() === name)?.[1]
 }
 
+/** Fields by which frameworks let a request name another method than its own. */
+const METHOD_OVERRIDES: ReadonlySet<string> = new Set(['x-http-method-override', 'x-http-method', 'x-method-override'])
+
+/** Whether a request only reads by its method, and names no other for an app that takes that for its own. */
+export function isReading(method: string, headers: HeaderList): boolean {
+  return (method === 'GET' || method === 'HEAD') && !headers.some(([name]) => METHOD_OVERRIDES.has(name.toLowerCase()))
+}
+
 /** The members of a list (RFC 9110 §5.6.1), in lower case. */
 export function listOf(value: string): string[] {
   return value.split(',').flatMap((member) => (member.trim() === '' ? [] : [member.trim().toLowerCase()]))

@@ -137,6 +137,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/mcp/policy/': [
     'policy/failed-listings',
     'policy/link-policy',
+    'policy/moved-calls',
     'access/trust-gate',
     'policy/hidden-lists',
     'policy/pinning',
@@ -151,6 +152,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'upstream/upstream-pinning',
     'upstream/upstream-unclear',
     'upstream/upstream-tasks',
+    'upstream/upstream-lists',
   ],
   'worker/mcp/response/': ['sessions/session', 'rows/share', 'sessions/http-sse', 'modern-client/modern-calls', 'sessions/resumed-streams'],
   'worker/registry/': ['owner/registry', 'access/links', 'owner/owners', 'calls/lanes', 'access/access'],

@@ -12,7 +12,7 @@ import { mergeUses } from './lanes.ts'
 import { derivedPrincipal } from '../contract/trust/principals.ts'
 import { NewToken, type Token, TokenChange } from './operations/tokens.ts'
 import { hasNamesake, nameWarning, warningOf } from './name-warning.ts'
-import { readWarning } from './read-warning.ts'
+import { policyWarning } from './policy-warning.ts'
 import { answer, hasExpired, isoTime, knownShare, limitsOf, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 import { refusedMember } from './upstream/share-upstream.ts'
@@ -58,7 +58,7 @@ async function createLink(c: ApiContext): Promise<Response> {
   if (link === 'no_share') return problemResponse('SHARE_NOT_FOUND')
   if (link === 'no_room') return problemResponse('RELAY_FULL')
   if (link === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
-  const { warning } = kind === 'agent' ? {} : await readWarning(c, share, link.policy)
+  const warning = kind === 'agent' ? undefined : await policyWarning(c, share, link.policy, true)
   return answer(c, 201, {
     ...linkFacts(share, link),
     ...(kind === 'key'
@@ -102,7 +102,7 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   const { value, unreached } = changed
   if (unreached.length > 0) return unreachedResponse(share.id, unreached)
   if (value.isRevoked) return c.body(null, 204)
-  const { warning } = change.policy === undefined ? {} : await readWarning(c, share, value.policy)
+  const warning = change.policy === undefined ? undefined : await policyWarning(c, share, value.policy, true)
   const isTaken = async (): Promise<boolean> => hasNamesake(value, await registryOf(c).links(share.id))
   const named = change.name === undefined ? undefined : await nameWarning(value.name, isTaken)
   return answer(c, 200, { ...linkFacts(share, value, (await usesOf(c, share)).get(value.id)), ...warningOf(warning, named) })

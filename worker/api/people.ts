@@ -12,7 +12,7 @@ import { readBody } from './body.ts'
 import { LINK_ID_BYTES, MAX_LIFE_S, SECOND_MS } from './credentials.ts'
 import { EMAIL, NewPerson, type Person } from './operations/people.ts'
 import { hasNamesake, nameWarning, warningOf } from './name-warning.ts'
-import { readWarning } from './read-warning.ts'
+import { policyWarning } from './policy-warning.ts'
 import { answer, isoTime, knownShare, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 import { refusedMember } from './upstream/share-upstream.ts'
@@ -48,7 +48,7 @@ async function invite(c: ApiContext): Promise<Response> {
   if (added === 'no_room') return problemResponse('RELAY_FULL')
   if (added === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
   const facts = { ...personFacts(share, { ...added, isPending: true }), code: code.text, url: `${base}/mcp`, ...appFacts(c, share.id) }
-  const { warning } = await readWarning(c, share, policy)
+  const warning = await policyWarning(c, share, policy, true)
   // Whoever is out may be invited anew.
   const isTaken = async (): Promise<boolean> => {
     const all = await registryOf(c).people(share.id)

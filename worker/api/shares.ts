@@ -26,6 +26,7 @@ import {
   unreachedResponse,
 } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
+import { policyWarning } from './policy-warning.ts'
 import { keptUpstream, refusedMember } from './upstream/share-upstream.ts'
 
 type ApiContext = Context<OwnerEnv>
@@ -174,8 +175,9 @@ async function changeShare(c: ApiContext): Promise<Response> {
   if (changed === undefined) return problemResponse('SHARE_NOT_FOUND')
   const { value, unreached } = changed
   if (unreached.length > 0) return unreachedResponse(value.id, unreached)
-  const warning = name === undefined ? undefined : await namedWarning(c, value)
-  return answer(c, 200, { ...shareFacts(c, value), ...warningOf(warning) })
+  const named = name === undefined ? undefined : await namedWarning(c, value)
+  const warning = policy === undefined ? undefined : await policyWarning(c, value, policy, false)
+  return answer(c, 200, { ...shareFacts(c, value), ...warningOf(warning, named) })
 }
 
 /** Credentials that are shown once must reach their owner: lanes that have not heard are named beside them. */

@@ -41,6 +41,36 @@ export function isCoreNotification(method: string): boolean {
   return CORE_NOTIFICATIONS.has(method)
 }
 
+/** What clients of either era ask for. */
+const CORE_REQUESTS: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'server/discover',
+  'subscriptions/listen',
+  'logging/setLevel',
+  'completion/complete',
+  'tools/list',
+  'tools/call',
+  'prompts/list',
+  'prompts/get',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'resources/directory/read',
+  'tasks/get',
+  'tasks/result',
+  'tasks/list',
+  'tasks/cancel',
+  'tasks/update',
+])
+
+/** Whether a method is that of one of the protocol's requests: a message with it and without an id is none that a server should act on. */
+export function isCoreRequest(method: string): boolean {
+  return CORE_REQUESTS.has(method)
+}
+
 /** What servers tell clients in the handshake era. Each of these has a way of its own to a client that knows no sessions, or none. */
 const CORE_SERVER_NOTIFICATIONS: ReadonlySet<string> = new Set([
   'notifications/cancelled',

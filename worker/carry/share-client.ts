@@ -3,6 +3,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import { passFailure, policyFailure } from '../access/pass-failure.ts'
 import { type ForeignOpening, foreignQuery } from '../contract/foreign-makes.ts'
 import { CUT_CLOSE, type Gated, isVerdict, passQuery, refusalOf } from '../contract/trust/pass.ts'
+import type { ApprovalNote } from '../contract/trust/approvals.ts'
 import type { Pins } from '../../protocol/policy/pins.ts'
 import type { ListingTask, PinOrder } from '../contract/pinned-server.ts'
 import type { GrantFacts, Pass } from '../contract/trust/trust-rpc.ts'
@@ -210,9 +211,9 @@ export class ShareClient {
     return this.#admitted<TaskAnswer>((pass) => this.#stub.task(pass, order), refuse)
   }
 
-  /** Has a retry that names this answer to a held call go on with it. */
-  noteRound(key: string, round: string): Promise<void> {
-    return this.#admitted<void>((pass) => this.#stub.noteRound(pass, key, round), nothing)
+  /** Says what has become of a held call that was let through. */
+  noteApproval(note: ApprovalNote): Promise<void> {
+    return this.#admitted<void>((pass) => this.#stub.noteApproval(pass, note), nothing)
   }
 
   /** Keeps what a server has answered, for the time when no agent is there. */

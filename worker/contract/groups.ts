@@ -54,9 +54,9 @@ export function isSpareGroup(group: string): boolean {
 }
 
 /** Behind the mark of spare children, whose names are hex digits. */
-const BESIDE_MARK = `${SPARE_MARK}@`
+export const BESIDE_MARK = `${SPARE_MARK}@`
 
-/** The group of the child that serves a group's clients on an agent other than its own, for calls that go to several. */
+/** The group of the child that serves a group's clients on an agent other than its own: calls that go to several, or are judged by its list while their own agent is lost. */
 export function besideGroup(group: string, agent: string): string {
   return `${besidePrefix(group)}${nameHash(agent).toString(36)}`
 }

@@ -1,6 +1,6 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
 import type { Failure } from '../../protocol/errors.ts'
-import type { HoldOrder } from './trust/approvals.ts'
+import type { ApprovalNote, HoldOrder } from './trust/approvals.ts'
 import type { ListingOrder } from './listings.ts'
 import type { GatewayAnswer, Asker, GatewayOrder } from './registry/gateway-rpc.ts'
 import type { Location } from './registry/locations.ts'
@@ -85,8 +85,8 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   meter(order: MeterOrder): Promise<string | undefined>
   /** What another lane has to ask or to say of calls that wait for the owner; an `ApprovalVerdict` as text, for the same reason. */
   hold(order: HoldOrder): Promise<string | undefined>
-  /** The answer to a call that its owner has allowed asks for more: a retry that names this answer need not be allowed anew. */
-  noteRound(pass: Pass, key: string, round: string): Promise<Gated<void>>
+  /** What has become of a call that its owner has allowed. */
+  noteApproval(pass: Pass, note: ApprovalNote): Promise<Gated<void>>
   /** The owner's orders; undefined for a share that does not exist. */
   admin(command: AdminCommand): Promise<ShareFacts | undefined>
   fetch(request: Request): Response | Promise<Response>

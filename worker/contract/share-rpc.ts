@@ -226,8 +226,8 @@ export type CallOutcome =
   | Away
   /** No agent is there, and this is what its server answered before. */
   | Standby
-  /** The tools have changed since the Worker looked: it must check the request by these, and call again. */
-  | { readonly kind: 'stale'; readonly toolsVersion: string }
+  /** The tools have changed since the Worker looked: it must check the request by these, and call again. `agent`: they are those of another agent than its own, which is to run it while that is lost. */
+  | { readonly kind: 'stale'; readonly toolsVersion: string; readonly agent?: string }
   /** It goes to these agents too, if its tool only reads by the list of this state: call again with `spread`. `count`: agents in all, of which some may be too many. */
   | {
       readonly kind: 'spread'

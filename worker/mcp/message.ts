@@ -7,6 +7,7 @@ import { err, ok, type Result } from '../../protocol/result.ts'
 import { concat } from '../../protocol/splice.ts'
 import { withoutNulls } from '../bridge/json/absent-members.ts'
 import { glance } from '../bridge/json/glance.ts'
+import { isCoreRequest } from '../bridge/names.ts'
 import { MAX_DISCARDED_BYTES, WHOLE_PARSE_BYTES } from '../limits.ts'
 import { isObject } from '../../protocol/json/json-object.ts'
 
@@ -87,6 +88,9 @@ function readMessage(bytes: Uint8Array, parsed: unknown): Result<ClientMessage, 
   }
   if (!facts.ok) return err(refusal(facts.error))
   if (!isObject(value) || value['jsonrpc'] !== '2.0') return err({ code: 'INVALID_REQUEST' })
+  // Some servers would run it all the same, and it would be charged to nothing, as what is no request is.
+  if (facts.value.kind === 'notification' && isCoreRequest(facts.value.method))
+    return err({ code: 'INVALID_REQUEST', detail: 'a request has an id' })
   const { params } = value
   return ok({ bytes: body, facts: facts.value, params: isObject(params) ? params : {} })
 }

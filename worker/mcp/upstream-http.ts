@@ -18,7 +18,7 @@ import { respondTo } from './upstream/client-response.ts'
 import { beginJudged, beginTold } from './upstream/judged-request.ts'
 import { forgetLists, POSTED } from './upstream/listed-tools.ts'
 import { MessageFilter } from './upstream/message-filter.ts'
-import { refusalOfTasks } from './upstream/refused-tasks.ts'
+import { refusalOfTasks, withoutDeclaredTasks } from './upstream/refused-tasks.ts'
 import type { UpstreamAnswer } from './upstream/upstream-port.ts'
 import { upstreamPeer } from './upstream/upstream-peer.ts'
 import { WatchedRequest } from './upstream/watched-request.ts'
@@ -36,15 +36,13 @@ export const postUpstream = behindDoor(async (c, visitor) => {
   if (body === undefined) return failureResponse({ code: 'BODY_TOO_LARGE' })
   const posted = readPosted(body)
   if (!posted.ok) return failureResponse(posted.error)
-  const [message] = posted.value.messages
-  if (posted.value.isBatch || message === undefined)
+  const [sent] = posted.value.messages
+  if (posted.value.isBatch || sent === undefined)
     return failureResponse({ code: 'BATCH_REFUSED', detail: 'this share takes one message at a time' })
-  const { kind, method, id } = message.facts
-  const refusal = guestRefusal(visitor, '', message)
+  const { kind, method, id } = sent.facts
+  const refusal = guestRefusal(visitor, '', sent) ?? refusalOfTasks(sent)
   if (refusal !== undefined) return failureResponse(refusal, id?.raw)
-  const refusedTasks = refusalOfTasks(message)
-  if (refusedTasks !== undefined) return failureResponse(refusedTasks, id?.raw)
-  const classified = classify(message.facts, message.params, raw.headers, visitor.revision)
+  const classified = classify(sent.facts, sent.params, raw.headers, visitor.revision)
   if (classified.era === 'refused') return failureResponse(classified.failure, id?.raw)
   // Over HTTP its clients notify of nothing (2026-07-28, basic/transports).
   if (classified.era === 'modern' && classified.kind === 'notification')
@@ -52,6 +50,9 @@ export const postUpstream = behindDoor(async (c, visitor) => {
   const fault = classified.era === 'modern' || method === 'initialize' ? undefined : legacyRevisionFault(visitor)
   if (fault !== undefined) return failureResponse(fault, id?.raw)
   const revision = classified.era === 'modern' ? classified.envelope.revision : undefined
+  const bytes = kind === 'request' ? withoutDeclaredTasks(method, sent.bytes) : sent.bytes
+  if ('code' in bytes) return failureResponse(bytes, id?.raw)
+  const message = { ...sent, bytes }
   return onWay({ c, visitor, rawId: id?.raw, isFirst: method === 'initialize' }, (way) =>
     kind === 'request' ? request(way, message, { revision, accepts, request: raw }) : tell(way, message, raw),
   )

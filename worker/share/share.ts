@@ -4,7 +4,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import { ANONYMOUS, CLOSE, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { laneStub } from '../carry/share-stub.ts'
-import type { HoldOrder } from '../contract/trust/approvals.ts'
+import type { ApprovalNote, HoldOrder } from '../contract/trust/approvals.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { MeterOrder } from '../contract/trust/metering.ts'
 import type { ShareObject } from '../contract/objects.ts'
@@ -107,8 +107,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return verdict === undefined ? undefined : JSON.stringify(verdict)
   }
 
-  async noteRound(pass: Pass, key: string, round: string): Promise<Gated<void>> {
-    return this.#let(pass, () => (this.#isMade ? this.#parts.approvals.noteRound(key, round) : undefined))
+  async noteApproval(pass: Pass, note: ApprovalNote): Promise<Gated<void>> {
+    return this.#let(pass, () => (this.#isMade ? this.#parts.approvals.note(note) : undefined))
   }
 
   async send(pass: Pass, request: SendRequest | CancelRequest | LeftOrder | AskAnswer): Promise<Gated<SendOutcome>> {

@@ -19,7 +19,6 @@ export interface Forwarded extends WebAsk {
   readonly share: ShareClient
   readonly principal: string
   readonly target: string
-  readonly headers: HeaderList
   readonly origin: string
   /** The cookies that a WebSocket's answer may set. */
   readonly cookiesOf: (headers: HeaderList) => readonly string[]
@@ -141,7 +140,7 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange, logged: Lo
       },
       onGrant: (facts) => {
         share.learn(facts)
-        if (!mayUseWebApp(share.policies(), { method, isUpgrade })) fail('WEB_NOT_ALLOWED')
+        if (!mayUseWebApp(share.policies(), forwarded)) fail('WEB_NOT_ALLOWED')
       },
       onLost: (code) => fail(share.cutBy(code)?.code ?? (code === STREAM_CLOSE.CROWDED ? 'SHARE_BUSY' : 'APP_LINK_LOST')),
     },

@@ -220,6 +220,9 @@ const ALLOWED = {
       'What the policies of a link do not allow is in none of its lists and is refused on every way in, as what does not exist is.',
     ),
     'promise.11.own-list': promised('A call that waits for its turn is run by no other agent than that by whose list it was judged.'),
+    'promise.11.moved': promised(
+      'A call that is judged by a list is run by another agent, while its own is lost, only if the list of that one allows it too.',
+    ),
     'promise.11.changes': promised('A changed policy holds from the next request on.'),
     'promise.11.arguments': promised('A rule on arguments lets through what lies within it, and nothing that could be read otherwise.'),
     'promise.11.strictest': promised('Of several policies the strictest holds: one more never allows what fewer refuse.'),
@@ -231,6 +234,7 @@ const ALLOWED = {
       'What a policy holds reaches no server before its owner has allowed it; what is denied is an error of the tool.',
     ),
     'promise.11.held-once': promised('What was allowed once runs once, whatever sleeps, is reset or breaks meanwhile.'),
+    'promise.11.held-unrun': promised('What was allowed once of a call that has failed without having run is there for the next.'),
     'promise.11.held-always': promised('What is always allowed runs without asking, at the cost of any call, until it is taken back.'),
     'promise.11.held-late': promised(
       'A client that has waited 45 s, or has left, is not decided about in vain: its next try uses what was allowed.',

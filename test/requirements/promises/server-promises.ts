@@ -22,6 +22,9 @@ const SERVERS = {
     'servers.merged-shown': promised(
       'What the owner is shown of a merged server is marked as such, and is no second entry beside that of the server which has it.',
     ),
+    'servers.prefix-warning': promised(
+      "Whoever makes a policy with the name of a server whose tools are listed without it at the share's own address is told that it does not bound them there.",
+    ),
     'servers.removed': promised('A server that its owner removes is none at once, and begins anew when an agent dials again.'),
     'servers.sign-in': promised('Whoever signs in at a server of several gets tokens for its URL, and no other.'),
   },

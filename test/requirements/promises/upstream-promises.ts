@@ -15,7 +15,9 @@ const UPSTREAMS = {
     'promise.upstream.sessions': promised(
       'The id of a session is given to its client encrypted: with another principal, share or upstream, or changed, it is exactly 404.',
     ),
-    'promise.upstream.tasks': promised('Nobody reads or ends the tasks of others there: tasks are refused, and not shown to be there.'),
+    'promise.upstream.tasks': promised(
+      'Nobody reads or ends the tasks of others there: tasks are refused, not shown to be there, and not told to be known.',
+    ),
     'promise.upstream.credentials': promised(
       "Nothing of a client's credentials reaches the upstream, and nothing that the owner has the relay tell it is shown to anybody.",
     ),
@@ -34,6 +36,9 @@ const UPSTREAMS = {
     'promise.upstream.cut': promised('What ends with a link ends the requests to the upstream that are under way, within a second.'),
     'promise.upstream.limits': promised(
       'Calls are charged to limits and stand in the audit, and what an upstream is only told is bounded in how much of it is under way.',
+    ),
+    'promise.upstream.listed': promised(
+      'What an upstream is asked to list before a call is judged takes of limits what that call takes, and ends with it.',
     ),
     'promise.upstream.settings': promised('Settings that such a share would not keep are refused.'),
     'promise.upstream.commands': promised('Owners make such shares from the command line, with secrets in a file.'),

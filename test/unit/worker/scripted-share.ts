@@ -24,7 +24,7 @@ const RPCS: readonly Rpc[] = [
   'keepCall',
   'keptCall',
   'subscribe',
-  'noteRound',
+  'noteApproval',
 ]
 
 /** The Worker's end of a stream; the test is the other. */

@@ -22,7 +22,7 @@ import {
   TestClient,
   type TestShare,
 } from '../harness/relay.ts'
-import { connected } from '../harness/scripted-agent.ts'
+import { connected, ScriptedAgent } from '../harness/scripted-agent.ts'
 
 const PING = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 /** What no `access` bounds. */
@@ -194,7 +194,7 @@ describe('each method of a Share', () => {
     expect(PASS_METHODS.toSorted()).toEqual(
       [
         'abandon',
-        'noteRound',
+        'noteApproval',
         'admit',
         'call',
         'send',
@@ -242,30 +242,34 @@ describe('each method of a Share', () => {
   })
 })
 
-test('a stream is told of a change of its own link, and not again what it was told when another link changes', async () => {
-  verifies('promise.10.memory')
-  const { share, client } = await connected()
-  const other = await createClientToken(share)
-  const { webSocket } = await openStream(share, {
-    kind: 'listen',
-    principal: `client:${linkIdOf(share.clientToken)}`,
-    session: client.session ?? '',
-  })
-  if (webSocket === null) throw new Error('no stream was opened')
-  const told: string[] = []
-  webSocket.accept()
-  webSocket.addEventListener('message', ({ data }) => {
-    const control = typeof data === 'string' ? (JSON.parse(data) as { type: string; facts?: { state: string } }) : { type: 'frame' }
-    if (control.type === 'grant') told.push(control.facts?.state ?? '')
-  })
-  const change = (token: string, version: number, policy: string): Promise<unknown> =>
-    stubOf(share).admin(linkChange(token, version, { policy }))
-  await change(share.clientToken, 10, '{"access":"read"}')
-  for (let version = 11; version < 15; version++) await change(other, version, `{"hold":["t${version}"]}`)
-  await change(share.clientToken, 15, '{"access":"write"}')
-  await vi.waitFor(() => expect(new Set(told).size).toBe(2))
-  expect(told).toHaveLength(2)
-})
+test.each(['listen', 'web'] as const)(
+  'a stream (%s) is told of a change of its own link, and not again what it was told when another link changes',
+  async (kind) => {
+    verifies('promise.10.memory')
+    const { share, client } = await connected()
+    if (kind === 'web') await ScriptedAgent.connect(share, { agent: 'app', join: 'replica', serves: 'web' })
+    const other = await createClientToken(share)
+    const principal = `client:${linkIdOf(share.clientToken)}`
+    const { webSocket } = await openStream(
+      share,
+      kind === 'web' ? { kind, principal, x: 'a'.repeat(32) } : { kind, principal, session: client.session ?? '' },
+    )
+    if (webSocket === null) throw new Error('no stream was opened')
+    const told: string[] = []
+    webSocket.accept()
+    webSocket.addEventListener('message', ({ data }) => {
+      const control = typeof data === 'string' ? (JSON.parse(data) as { type: string; facts?: { state: string } }) : { type: 'frame' }
+      if (control.type === 'grant') told.push(control.facts?.state ?? '')
+    })
+    const change = (token: string, version: number, policy: string): Promise<unknown> =>
+      stubOf(share).admin(linkChange(token, version, { policy }))
+    await change(share.clientToken, 10, '{"access":"read"}')
+    for (let version = 11; version < 15; version++) await change(other, version, `{"hold":["t${version}"]}`)
+    await change(share.clientToken, 15, '{"access":"write"}')
+    await vi.waitFor(() => expect(new Set(told).size).toBe(2))
+    expect(told).toHaveLength(2)
+  },
+)
 
 test('a Worker that has learned nothing yet shows a pass without a state', async () => {
   const { share, agent, client } = await connected()

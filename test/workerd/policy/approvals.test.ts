@@ -13,6 +13,8 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+const PROGRESS = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"begun"}}'
+
 /** What is kept of arguments. */
 function keptArguments(share: TestShare): Promise<unknown[]> {
   return runInDurableObject(stubOf(share), (_, { storage }) =>
@@ -180,6 +182,39 @@ describe('a call of a tool that is held', () => {
     expect((await other).status).toBe(200)
     await owner.decide('deny')
     await waiting
+  })
+})
+
+describe('what was allowed of a call that an agent has refused', () => {
+  test.each([
+    ['without having run it', 'no', false],
+    ['without having run it, after a word of progress', 'no', true],
+  ] as const)('%s is there for the next try, once', async (_, executed, isStreamed) => {
+    verifies('promise.11.held-unrun')
+    const { server, client, owner } = await heldScene()
+    const refused = client.post(callText(7))
+    await owner.decide('allow')
+    const { header } = await server.next()
+    if (isStreamed) server.agent.notify(header.ch, PROGRESS, { ra: header.ra, sure: true })
+    server.agent.fail(header, 'BACKLOG_FULL', executed)
+    expect(await (await refused).text()).toContain('BACKLOG_FULL')
+    expect((await owner.list()).decisions).toMatchObject([{ decision: 'allow' }])
+    const again = client.post(callText(8))
+    await server.answerNext()
+    expect(await heldCodeOf(again)).toBeUndefined()
+    expect(await isHeld(owner, client.post(callText(9)))).toBe(true)
+  })
+
+  test('and may have run is used up', async () => {
+    verifies('promise.11.held-once')
+    const { server, client, owner } = await heldScene()
+    const lost = client.post(callText(7))
+    await owner.decide('allow')
+    const { header } = await server.next()
+    server.agent.fail(header, 'CHILD_DIED', 'unknown')
+    expect(await (await lost).text()).toContain('CHILD_DIED')
+    expect(await isHeld(owner, client.post(callText(8)))).toBe(true)
+    expect(server.waiting).toBe(0)
   })
 })
 

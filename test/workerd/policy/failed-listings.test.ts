@@ -155,7 +155,10 @@ describe.each(ERAS)('a client of 2026-07-28 whose server is of the %s era', (era
     expect(agent.calls('tools/call')).toEqual([])
     // What a server refuses by a status it is not asked for again: its headers are for itself to check.
     agent.failing = ({ method }) => (method === 'tools/list' ? 'SERVER_HTTP_ERROR' : undefined)
-    expect(resultIn(await (await postModern(share, 'tools/call', CALL)).json())).toMatchObject({ content: [] })
+    const before = agent.calls('tools/list').length
+    for (let calls = 0; calls < 3; calls++)
+      expect(resultIn(await (await postModern(share, 'tools/call', CALL)).json())).toMatchObject({ content: [] })
+    expect(agent.calls('tools/list')).toHaveLength(before + 1)
   })
 
   test('is served by the next child, where one has ended under the list', async () => {

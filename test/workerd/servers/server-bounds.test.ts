@@ -171,3 +171,23 @@ describe('pins', () => {
     await entriesWhen(share, 'tools', 'git__look pinned')
   })
 })
+
+test('whoever names tools by a server whose tools are listed without its name, too, is told where that bounds nothing', async () => {
+  verifies('servers.prefix-warning')
+  const share = await createShare({ pinning: 'on' })
+  await OfferingAgent.connect(share, {
+    tools: [LOOK, { ...PAY, name: 'files__pay' }],
+    serverInfo: { name: 'mcp-edge-agent', version: '1' },
+  })
+  await OfferingAgent.connect(serverOf(share, 'git'), { tools: [LOOK] })
+  await OfferingAgent.connect(serverOf(share, 'files'), { tools: [PAY] })
+  await entriesWhen(share, 'tools', 'look pinned', 'files__pay pinned', 'git__look pinned', 'files__pay pinned')
+  const path = `/api/shares/${share.id}`
+  const changed = async (policy: object): Promise<unknown> => (await order('PATCH', path, { policy })).told['warning']
+  for (const policy of [{ tools: { deny: ['git__*'] } }, { hold: ['git__look'] }, { arguments: ['git__look(path^=/a)'] }])
+    expect(await changed(policy)).toMatch(/tools or prompts of git are listed without its name/)
+  for (const policy of [{ tools: { deny: ['files__*', 'look'] } }, { tools: { allow: ['git__*'] } }])
+    expect(await changed(policy)).toBeUndefined()
+  const link = { kind: 'key', policy: { access: 'admin', tools: { deny: ['git__look'] } } }
+  expect((await order('POST', `${path}/tokens`, link)).told['warning']).toMatch(/prefix: false/)
+})

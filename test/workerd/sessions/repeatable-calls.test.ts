@@ -1,91 +1,31 @@
 /** Calls that may run twice are run by another agent while their own is lost; all others wait for it. */
 import { describe, expect, test } from 'vitest'
-import type { Call, RelayFrame } from '../../../protocol/frame.ts'
+import type { Call } from '../../../protocol/frame.ts'
 import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
-import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { callTool, postModern } from '../harness/handshake-child.ts'
+import { PlayingAgent } from '../harness/playing-agent.ts'
 import { createShare, EventReader, TestClient } from '../harness/relay.ts'
 import { bodyText, ScriptedAgent } from '../harness/scripted-agent.ts'
-
-const TOOLS = JSON.stringify({
-  tools: [
-    { name: 'look', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } },
-    { name: 'set', inputSchema: { type: 'object' }, annotations: { idempotentHint: true } },
-    { name: 'pay', inputSchema: { type: 'object' }, annotations: { destructiveHint: true } },
-  ],
-  resultType: 'complete',
-})
-const SERVER = { serverInfo: { name: 's', version: '1' }, capabilities: { tools: {} } }
-const INITIALIZE = JSON.stringify({ protocolVersion: '2025-11-25', ...SERVER })
-const DISCOVER = JSON.stringify({ supportedVersions: ['2026-07-28'], resultType: 'complete', ttlMs: 0, cacheScope: 'private', ...SERVER })
-
-/** Plays a server behind an agent, until it is told to be silent about calls of tools; those it hands out. */
-class Player {
-  readonly agent: ScriptedAgent
-  readonly #name: string
-  readonly #calls: DecodedFrame<Call>[] = []
-  #wake: (() => void) | undefined
-  isSilent = false
-
-  constructor(agent: ScriptedAgent, name: string) {
-    this.agent = agent
-    this.#name = name
-    void this.#play()
-  }
-
-  /** The next call of a tool, which is then the test's to answer. */
-  async call(): Promise<DecodedFrame<Call>> {
-    for (let call = this.#calls.shift(); ; call = this.#calls.shift()) {
-      if (call !== undefined) return call
-      await new Promise<void>((resolve) => (this.#wake = resolve))
-    }
-  }
-
-  async #play(): Promise<void> {
-    for (;;) {
-      const frame = await this.agent.next()
-      if (isCall(frame)) this.#hear(frame)
-    }
-  }
-
-  #hear(frame: DecodedFrame<Call>): void {
-    const facts = scanMessage(frame.body)
-    const rawId = facts.ok ? (facts.value.id?.raw ?? 'null') : 'null'
-    const { header } = frame
-    if (header.method === 'initialize') this.agent.answer(header, rawId, INITIALIZE)
-    else if (header.method === 'server/discover') this.agent.answer(header, rawId, DISCOVER)
-    else if (header.method === 'tools/list') this.agent.answer(header, rawId, TOOLS)
-    else if (!this.isSilent) this.agent.answer(header, rawId, `{"by":"${this.#name}","resultType":"complete"}`)
-    else {
-      this.#calls.push(frame)
-      this.#wake?.()
-    }
-  }
-}
-
-function isCall(frame: DecodedFrame<RelayFrame>): frame is DecodedFrame<Call> {
-  return frame.header.type === 'call'
-}
 
 function toolCall(name: string, id = 7): string {
   return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, _meta: { progressToken: 'p' } } })
 }
 
 interface Scene {
-  readonly first: Player
-  readonly second: Player
+  readonly first: PlayingAgent
+  readonly second: PlayingAgent
   readonly client: TestClient
 }
 
 /** A client whose session runs on the first of two agents, and which has asked for the tools. */
 async function scene(isolation: 'session' | 'share' = 'session'): Promise<Scene> {
   const share = await createShare()
-  const first = new Player(await ScriptedAgent.connect(share, { agent: 'first', isolation }), 'first')
+  const first = new PlayingAgent(await ScriptedAgent.connect(share, { agent: 'first', isolation }), 'first')
   const client = new TestClient(share)
   await client.initialize()
   await (await client.post('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')).text()
-  const second = new Player(await ScriptedAgent.connect(share, { agent: 'second', join: 'replica', isolation }), 'second')
+  const second = new PlayingAgent(await ScriptedAgent.connect(share, { agent: 'second', join: 'replica', isolation }), 'second')
   first.isSilent = true
   return { first, second, client }
 }
@@ -180,10 +120,10 @@ test('a call of which part of the answer was told is not made again', async () =
 
 test.each(['legacy', 'modern'] as const)('a modern client is served by another agent too (%s child)', async (era) => {
   const share = await createShare()
-  const first = new Player(await ScriptedAgent.connect(share, { agent: 'first', era }), 'first')
+  const first = new PlayingAgent(await ScriptedAgent.connect(share, { agent: 'first', era }), 'first')
   await (await postModern(share, 'tools/list')).text()
   await (await callTool(share, 'look')).text()
-  const second = new Player(await ScriptedAgent.connect(share, { agent: 'second', join: 'replica', era }), 'second')
+  const second = new PlayingAgent(await ScriptedAgent.connect(share, { agent: 'second', join: 'replica', era }), 'second')
   first.isSilent = true
   const reading = callTool(share, 'look')
   const paying = callTool(share, 'pay', { id: 2 })
@@ -199,7 +139,7 @@ test.each(['legacy', 'modern'] as const)('a modern client is served by another a
 
 describe('a call whose child dies under it', () => {
   /** Kills the child of a call in the middle of it. */
-  function kill({ agent }: Player, { header }: DecodedFrame<Call>): void {
+  function kill({ agent }: PlayingAgent, { header }: DecodedFrame<Call>): void {
     agent.fail(header, 'CHILD_DIED', 'unknown')
     agent.send({ type: 'died', ch: header.ch, reason: 'exit', exitCode: 1 })
   }
@@ -257,7 +197,7 @@ describe('a call whose child dies under it', () => {
   test.each(['legacy', 'modern'] as const)('is made again for a modern client (%s child)', async (era) => {
     verifies('promise.2.repeated-after-death')
     const share = await createShare()
-    const player = new Player(await ScriptedAgent.connect(share, { era }), 'first')
+    const player = new PlayingAgent(await ScriptedAgent.connect(share, { era }), 'first')
     await (await postModern(share, 'tools/list')).text()
     await (await callTool(share, 'look')).text()
     player.isSilent = true

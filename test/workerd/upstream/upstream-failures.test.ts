@@ -69,6 +69,24 @@ describe('a call of which the upstream', () => {
     expect(upstream.fetched.length).toBe(1)
   })
 
+  test('refuses the connection has run nothing, and one that has taken the request may have', async () => {
+    verifies('promise.upstream.failures', 'promise.3.says-executed')
+    FakeUpstream.start()
+    const client = new TestClient(await createUpstreamShare())
+    for (const [takes, executed] of [
+      [false, 'no'],
+      [true, 'unknown'],
+    ] as const) {
+      vi.stubGlobal('fetch', async (request: Request) => {
+        if (takes) expect(await request.text()).toBe(CALL)
+        throw new Error('Network connection lost.')
+      })
+      const response = await client.post(CALL)
+      expect(response.status).toBe(503)
+      expect(await response.json()).toMatchObject({ error: { data: { code: 'UPSTREAM_UNREACHABLE', executed } } })
+    }
+  })
+
   test('asks for patience is told when to come again', async () => {
     verifies('promise.upstream.failures')
     const upstream = FakeUpstream.start()

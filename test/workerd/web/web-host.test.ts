@@ -220,6 +220,8 @@ describe('what a link allows', () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
       expect((await ask(share, '/', { method, headers: cookie })).status, method).toBe(403)
     expect((await ask(share, '/', { headers: { ...cookie, upgrade: 'websocket' } })).status).toBe(403)
+    for (const name of ['X-HTTP-Method-Override', 'x-http-method', 'x-method-override'])
+      expect((await ask(share, '/', { headers: { ...cookie, [name]: 'DELETE' } })).status, name).toBe(403)
     for (const method of ['GET', 'HEAD']) {
       expect((await web.serve(ask(share, '/', { method, headers: cookie }))).response.status).toBe(200)
       await web.gone()
@@ -503,6 +505,25 @@ describe('a WebSocket', () => {
     socket.close(code, 'bye')
     expect((await web.agent.expect('web_close')).header).toMatchObject({ code, reason: 'bye' })
     await web.gone()
+  })
+
+  test('counts with each message, also with an empty one', async () => {
+    verifies('promise.14.limits')
+    const { web, x, socket, share } = await connected()
+    socket.accept()
+    for (let sent = 0; sent < 10; sent++) {
+      socket.send('')
+      await web.agent.expect('web_message')
+    }
+    const heard = new Promise((resolve) => socket.addEventListener('message', resolve))
+    web.agent.send({ type: 'web_message', x, at: 1, kind: 'text' }, encoder.encode('a'))
+    await heard
+    socket.close(1000)
+    await web.gone()
+    const { events } = await (
+      await askAsOwner('GET', `/api/shares/${share.id}/audit`)
+    ).json<{ events: readonly Record<string, unknown>[] }>()
+    expect(events.filter(({ method }) => method === 'web GET /ws')).toMatchObject([{ bytes: 11 * 8 + 1 }])
   })
 
   test('ends when its link is revoked', async () => {

@@ -125,7 +125,7 @@ async function serversOf(c: ApiContext, share: ShareRecord): Promise<Result<read
 }
 
 /** Whether it is what the agent says of the server that it has made of several (agent/server/merged/merged-hello.ts). */
-function isOfMerged({ kind, isOffered, text }: KnownEntry): boolean {
+export function isOfMerged({ kind, isOffered, text }: KnownEntry): boolean {
   return kind === 'serverInfo' && isOffered && /"name":"mcp-edge-agent"/.test(text)
 }
 

@@ -69,6 +69,9 @@ export type HoldOrder =
   /** To a lane that has asked: these are decided, or over. */
   | { readonly op: 'decided'; readonly ids: readonly string[] }
 
+/** What a Worker has found out of a call that was let through. */
+export type ApprovalNote = Extract<HoldOrder, { readonly op: 'release' | 'round' }>
+
 /** An allowed call that another may go on with: the answer to it that has asked for more, and its `argumentsDigest`. */
 export interface GoesOn {
   readonly round: string

@@ -1,15 +1,19 @@
 /** The stream on which the rest of one call's answer comes, from when it is asked for until it has ended. There is one at a time. */
+import type { AgentFrame } from '../../../protocol/frame.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream, type StreamReader } from '../../carry/share-stream.ts'
+import type { CallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
+import { releaseUnrun } from './owner-wait.ts'
 import type { NextTry } from './tries.ts'
 
 /** What a try came to. */
 export type TryVerdict = 'done' | NextTry
 
-interface Listener extends Pick<StreamReader, 'onFrame' | 'onControl' | 'onLag'> {
-  /** Key of the call. */
-  readonly key: () => string
+interface Listener extends Pick<StreamReader, 'onControl' | 'onLag'> {
+  readonly onFrame: (header: AgentFrame, body: Uint8Array) => void
+  /** The call, as it was made at last. */
+  readonly call: () => CallRequest
   /** It is open: whether its answer is still waited for, and if not, whether that is because it is there. */
   readonly opened: () => 'wanted' | 'left' | 'done'
   /** It was closed with this code. */
@@ -67,9 +71,13 @@ export class CallStream {
 
   async #open(): Promise<TryVerdict> {
     const { promise, resolve } = Promise.withResolvers<TryVerdict>()
-    const { key, opened, ended, missing, ...reader } = this.#listener
+    const { call, onFrame, opened, ended, missing, ...reader } = this.#listener
     const onEnd = (code: number): void => resolve(ended(code))
-    const stream = new ShareStream(this.#share, { kind: 'call', key: key() }, { ...reader, onEnd, retries: 0 })
+    const heard = (header: AgentFrame, body: Uint8Array): void => {
+      if (header.type === 'failed') releaseUnrun(this.#share, call(), header)
+      onFrame(header, body)
+    }
+    const stream = new ShareStream(this.#share, { kind: 'call', key: call().key }, { ...reader, onFrame: heard, onEnd, retries: 0 })
     if (!(await stream.open())) return missing()
     const isWanted = opened()
     if (isWanted !== 'wanted') {

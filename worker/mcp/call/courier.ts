@@ -61,7 +61,7 @@ export class Courier implements ItemSource {
     this.#body = body
     this.#recorder = ListingRecorder.of(share, request)
     this.#stream = new CallStream(share, {
-      key: () => this.#request.key,
+      call: () => (this.#tries.isResend ? { ...this.#request, isResend: true } : this.#request),
       onFrame: (header, received) => this.#putFrame(header, received),
       onControl: (control) => this.#hear(control),
       ...(turns.onLag === undefined ? {} : { onLag: () => this.#fallBehind() }),

@@ -1,5 +1,8 @@
 /** Waits for the owner's decision about one call, by a socket with which the Share may sleep: HELD_WAIT_MS in all, however often it is asked for. */
+import { waitUntil } from 'cloudflare:workers'
 import type { Failure } from '../../../protocol/errors.ts'
+import { isUnrun } from '../../../protocol/failed-frame.ts'
+import type { AgentFrame } from '../../../protocol/frame.ts'
 import { approvalResult } from '../../bridge/approval-result.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
@@ -83,6 +86,13 @@ export class OwnerWait {
     setTimeout(() => resolve('again'), this.#retryMs)
     this.#retryMs = Math.min(2 * this.#retryMs, MAX_HELD_RETRY_MS)
   }
+}
+
+/** An approval that was used for a call is as it was before, once that has failed without having run. `call`: as it was made at last. The Share may have slept since it let it through. */
+export function releaseUnrun(share: ShareClient, { key, hold, isResend }: CallRequest, header: AgentFrame): void {
+  if (hold === undefined || isResend === true || !isUnrun(header)) return
+  const round = hold.further?.round
+  waitUntil(share.noteApproval({ op: 'release', key, ...(round === undefined ? {} : { round }) }).catch(() => undefined))
 }
 
 function pendingResult(id: string, request: CallRequest): string {

@@ -8,7 +8,7 @@ import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts
 import type { ShareClient } from '../../carry/share-client.ts'
 import { isUnlisted, type ListTools } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
-import type { BridgeFacts, Caller, CallRequest } from '../../contract/share-rpc.ts'
+import type { BridgeFacts, Caller } from '../../contract/share-rpc.ts'
 import type { KnownGrant } from '../../carry/known-grants.ts'
 import { RETRY_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
@@ -25,6 +25,7 @@ import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
 import { resultResponse } from '../response/own-answers.ts'
 import { listOwnTools, listSessionTools } from './list-tools.ts'
 import { spreadSessionCall } from './spread-session-call.ts'
+import { checkedElsewhere } from './tools-elsewhere.ts'
 import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-modern-servers.ts'
 import type { CallRenewed } from '../../carry/pass-refused.ts'
 
@@ -48,12 +49,6 @@ export interface Retry {
 
 /** Nothing was asked: the call is made again by a client that declares more. */
 export const NO_INPUT: Retry = { round: { wanted: [] }, answers: new Map(), isOfTask: true }
-
-/** The call as it goes to the Share. */
-interface MadeCall {
-  readonly request: CallRequest
-  readonly body: Uint8Array
-}
 
 /** Times that a request is looked for which another Worker may be about to keep. */
 const KEPT_TRIES = 3
@@ -93,7 +88,7 @@ export class SessionRequest {
    * The call that it becomes under a key, and what is done when the Share knows better: of which era the child is, in which
    * state its tools are, what the client may do. Or how it fails, if the client may not make it.
    */
-  call(posted: PostedRequest, key: string, retry?: Retry): (MadeCall & { readonly turns: Turns }) | Failure {
+  call(posted: PostedRequest, key: string, retry?: Retry): (Sent & { readonly turns: Turns }) | Failure {
     const { message } = posted
     const judge = judgeFor(this.#share)
     const refusal = neededList(judge, message) === undefined ? this.#noted(message, refusalOf(judge, message)) : undefined
@@ -183,7 +178,11 @@ export class SessionRequest {
       return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
     const made = this.#plain(posted, key)
     if (news.kind === 'stale') {
-      const { toolsVersion } = news
+      const { toolsVersion, agent } = news
+      if (agent !== undefined) {
+        const there = await checkedElsewhere(this.#share, this.#caller, message, { agent, of: key }, toolsVersion)
+        return { kind: 'call', ...made, request: { ...made.request, ...(there ?? this.#checkedBy(message, retry)) } }
+      }
       const checked = await this.#checkedIn(toolsVersion, message, retry, (method, cursor) =>
         listOwnTools(this.#share, this.#caller, cursor, method),
       )
@@ -224,7 +223,7 @@ export class SessionRequest {
     return noted(this.#share, this.#caller.principal, message, refusal)
   }
 
-  #plain({ message, delivery, chargedAs }: PostedRequest, key: string): MadeCall {
+  #plain({ message, delivery, chargedAs }: PostedRequest, key: string): Sent {
     const charged = chargedAs === undefined ? {} : { chargedAs }
     return { request: { ...callRequest(this.#caller, message, delivery), key, ...charged }, body: message.bytes }
   }
@@ -234,7 +233,7 @@ export class SessionRequest {
     { message, delivery, chargedAs }: PostedRequest,
     key: string,
     retry: Retry | undefined,
-  ): MadeCall {
+  ): Sent {
     // A client that can take nothing but the answer cannot be asked meanwhile.
     const own = envelopeMembers(client, delivery === 'stream', level)
     const modern = toModernRequest(message.bytes, message.facts.method, retry?.isOfTask === true ? withTasksDeclared(own) : own)

@@ -8,6 +8,7 @@ import { SpreadCall } from '../call/spread-call.ts'
 import type { ClientMessage } from '../message.ts'
 import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
 import { listOwnTools } from './list-tools.ts'
+import { sessionToolsOn } from './tools-elsewhere.ts'
 
 /** Calls the other agents at once, with what was sent; undefined where the call is one for the client's own agent alone. */
 export async function spreadSessionCall(
@@ -26,13 +27,6 @@ export async function spreadSessionCall(
     : await learnSessionTools(share.id, caller.session, state, (cursor) => listOwnTools(share, caller, cursor))
   const facts = isUnlisted(listed) || typeof name !== 'string' ? undefined : listed.tools.get(name)
   if (facts?.isReadOnly !== true) return undefined
-  const check = new PartCheck(message, async (part, version) => {
-    // Nothing else is named so: an id of a session has no space.
-    const audience = `${caller.session} ${part.agent}`
-    const learned = knownSessionTools(share.id, audience, 'tools/list')
-    if (learned?.version === version) return learned
-    const ofPart = { method: 'tools/list', version } as const
-    return learnSessionTools(share.id, audience, ofPart, (cursor) => listOwnTools(share, caller, cursor, 'tools/list', part))
-  })
+  const check = new PartCheck(message, (part, version) => sessionToolsOn(share, caller, part, { method: 'tools/list', version }))
   return new SpreadCall(share, sent, { ...offer, isTyped: facts.isTyped === true }, check)
 }

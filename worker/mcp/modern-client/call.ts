@@ -141,7 +141,7 @@ class ModernExchange implements Exchange {
       const item = this.#mayBeginTask ? await this.#noted(came) : came
       const mayAsk = this.#child === undefined && this.#courier.isHeld
       const round = mayAsk ? await (this.#heldAnswer ??= new HeldAnswer()).roundAskedIn(item) : undefined
-      if (round !== undefined) await this.#call.visitor.share.noteRound(this.#key, round)
+      if (round !== undefined) await this.#call.visitor.share.noteApproval({ op: 'round', key: this.#key, round })
       if (item?.kind !== 'frame' || mayHearOf(this.#call.visitor.share, item.header))
         return this.#child === undefined ? item : this.#child.next(item)
       this.#taken(item.body.length)
@@ -216,7 +216,7 @@ class ModernExchange implements Exchange {
   /** What to do now that the Share has told what this Worker did not know, or knew wrongly. */
   async #renew(news: News): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
-    if (news.kind === 'stale') return this.#recheck(news.toolsVersion)
+    if (news.kind === 'stale') return this.#recheck(news.toolsVersion, news.agent)
     if (news.kind === 'bridge') return this.#bridge(news.facts)
     forgetLegacyServer(visitor.share.id, group)
     this.#server = undefined
@@ -277,10 +277,10 @@ class ModernExchange implements Exchange {
     return first === undefined ? failed({ code: 'INTERNAL', executed: 'no' }) : answered(first)
   }
 
-  /** Checks the call by the tools of this version. */
-  async #recheck(toolsVersion: string): Promise<Renewal> {
+  /** Checks the call by the tools of this version, of this agent where it is not its own. */
+  async #recheck(toolsVersion: string, agent?: string): Promise<Renewal> {
     const { message, request } = this.#call
-    const checked = await this.#check.by(toolsVersion)
+    const checked = await this.#check.by(toolsVersion, agent)
     if (checked !== 'changed' && 'code' in checked) return failed(checked)
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })

@@ -10,7 +10,7 @@ import type { KnownTools } from '../policy/held-call.ts'
 import { ListedFacts } from '../policy/tool-facts.ts'
 import { type ListTools, readPages, toolsOf, type Unlisted } from '../../bridge/tool-pages.ts'
 import { MirroredTools } from './mirrored-tools.ts'
-import { MAX_CACHED_TOOL_BYTES, MAX_CACHED_TOOL_SETS } from '../../trust-limits.ts'
+import { MAX_CACHED_TOOL_BYTES, MAX_CACHED_TOOL_SETS, REFUSED_LIST_MS } from '../../trust-limits.ts'
 
 export interface ToolSet extends KnownTools {
   readonly version: string
@@ -31,6 +31,20 @@ export function knownTools(audience: string): ToolSet | undefined {
 /** The server has listed something else. `audience`: a client's, whichever list is meant. */
 export function forgetTools(audience: string): void {
   for (const [name] of toolSets.entries()) if (name.startsWith(audience)) toolSets.delete(name)
+}
+
+/** Lists that a server has refused, and until when that is believed, in milliseconds since 1970. */
+const refused = new Newest<{ readonly version: string; readonly untilMs: number }>(MAX_CACHED_TOOL_SETS)
+
+/** The state of a child whose server has just refused this list; undefined where it may be asked. */
+export function refusedIn(audience: string, nowMs: number): string | undefined {
+  const known = refused.get(audience)
+  return known !== undefined && nowMs < known.untilMs ? known.version : undefined
+}
+
+/** The server has refused this list in this state: it is not asked again before each call. */
+export function noteRefused(audience: string, version: string, nowMs: number): void {
+  refused.set(audience, { version, untilMs: nowMs + REFUSED_LIST_MS })
 }
 
 /** Reads all pages and remembers what they say. Pages that the server does not give are left out, and their tools are not checked; where it cannot be asked, nothing is remembered. */

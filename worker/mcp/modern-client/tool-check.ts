@@ -10,11 +10,15 @@ import { SpreadCall } from '../call/spread-call.ts'
 import { judgeFor } from '../policy/bounds.ts'
 import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
 import { neededList, refusalOf } from '../policy/message-verdict.ts'
+import { mayMove, STAYS } from '../policy/moved-call.ts'
 import { noted } from '../policy/noted-refusal.ts'
 import { isFurtherRound, roundGivenIn } from './held-rounds.ts'
-import { checkToolHeaders, knownTools, learnTools, type ToolSet } from './known-tools.ts'
+import { checkToolHeaders, knownTools, learnTools, noteRefused, refusedIn, type ToolSet } from './known-tools.ts'
 import { listToolsFor } from './list-tools.ts'
 import type { ModernCall } from './request.ts'
+
+/** What a call says of how it was checked. */
+type Checked = Pick<GroupCallRequest, 'toolsVersion' | 'isForOwnAgent' | 'awaitsJudgement' | 'hold' | 'runsOnce'>
 
 export class ToolCheck {
   readonly #call: ModernCall
@@ -53,6 +57,8 @@ export class ToolCheck {
       const isSound = !('code' in verdict) && !(verdict.hold !== undefined && isFurtherRound(message.params))
       if (isSound) return { ...request, toolsVersion: known.version, ...judged, ...verdict }
     }
+    const refused = needed === undefined ? refusedIn(this.#listName, Date.now()) : undefined
+    if (refused !== undefined) return { ...request, toolsVersion: refused, ...NOT_HELD }
     const awaits = needed === undefined ? {} : ({ ...judged, awaitsJudgement: true } as const)
     return { ...request, toolsVersion: '', ...awaits, ...NOT_HELD }
   }
@@ -88,12 +94,17 @@ export class ToolCheck {
     return new SpreadCall(visitor.share, sent, { ...offer, isTyped: facts.isTyped === true }, check)
   }
 
-  /** Checks the call by the tools of this version: why it fails, or what it must say to be let through; `changed` when the child has another version by now. */
-  async by(toolsVersion: string): Promise<Unlisted | Pick<GroupCallRequest, 'toolsVersion' | 'isForOwnAgent' | 'hold' | 'runsOnce'>> {
+  /** Checks the call by the tools of this version: why it fails, or what it must say to be let through; `changed` when the child has another version by now. `agent`: another than its own, that is to run it while that is lost. */
+  async by(toolsVersion: string, agent?: string): Promise<Unlisted | Checked> {
+    if (agent !== undefined) return this.#elsewhere({ agent, of: this.#call.request.key }, toolsVersion)
     const { message, headers, visitor } = this.#call
     const tools = await this.#toolsOf(toolsVersion)
     // Before any verdict: a tool that is denied fails as one that is unknown does.
-    if (isUnlisted(tools)) return this.#mayGoUnchecked(tools) ? { toolsVersion, ...NOT_HELD } : tools
+    if (isUnlisted(tools) && this.#mayGoUnchecked(tools)) {
+      noteRefused(this.#listName, toolsVersion, Date.now())
+      return { toolsVersion, ...NOT_HELD }
+    }
+    if (isUnlisted(tools)) return tools
     // First: a tool that is hidden has no headers that could be wrong.
     const verdict = this.#verdictBy(tools)
     if ('code' in verdict) return noted(visitor.share, visitor.principal, message, verdict) ?? verdict
@@ -104,6 +115,16 @@ export class ToolCheck {
     const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, further: { ...hold.further, round } } }
     const isForOwnAgent = neededList(judgeFor(visitor.share), message) !== undefined
     return { toolsVersion, ...(isForOwnAgent ? { isForOwnAgent } : {}), ...held }
+  }
+
+  /** What the call must say for this agent to run it, or to wait for its own. */
+  async #elsewhere(part: SpreadPart, toolsVersion: string): Promise<'changed' | Checked> {
+    const { message, headers, visitor } = this.#call
+    const own = knownTools(this.#listName)
+    const tools = await this.#toolsOf(toolsVersion, part)
+    if (tools === 'changed') return tools
+    const isSound = !isUnlisted(tools) && mayMove(judgeFor(visitor.share), message, tools, own)
+    return isSound && checkToolHeaders(tools, message, headers).ok ? { toolsVersion, isForOwnAgent: true, ...NOT_HELD } : STAYS
   }
 
   /** Whether a server has refused a list to which only headers are held: what it mirrors is then for itself to check. */

@@ -7,6 +7,7 @@ import type { ListMethod } from '../../contract/listings.ts'
 import { UPSTREAM_ANSWER_MS, UPSTREAM_LIST_MS } from '../../upstream-limits.ts'
 import type { ClientMessage } from '../message.ts'
 import { forgetTools, knownTools, learnTools, type ToolSet } from '../modern-client/known-tools.ts'
+import { withoutDeclaredTasks } from './refused-tasks.ts'
 import type { Way } from './way.ts'
 import { wholeAnswer } from './whole-answer.ts'
 
@@ -47,7 +48,8 @@ async function listPage(
   const params = { ...(revision === undefined ? {} : { _meta: meta }), ...(cursor === undefined ? {} : { cursor }) }
   // An id that no client has.
   const id = `mcp-edge.tools.${randomKey()}`
-  const body = encoder.encode(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+  const body = withoutDeclaredTasks(method, encoder.encode(JSON.stringify({ jsonrpc: '2.0', id, method, params })))
+  if ('code' in body) return body
   const own = revision === undefined ? {} : { 'mcp-protocol-version': revision, 'mcp-method': method }
   const request = { method: 'POST', fields: { ...fields, ...POSTED, ...own }, body, signal, maxMs: UPSTREAM_ANSWER_MS } as const
   const answer = await wholeAnswer(port, request, JSON.stringify(id))

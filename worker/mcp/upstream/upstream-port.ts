@@ -1,7 +1,7 @@
 /** Sends one request to an upstream and says what its answer is: it is connected to nothing but the one URL, follows no redirect, and is told nothing of the client's but what is MCP. */
 import type { ErrorCode, Failure } from '../../../protocol/errors.ts'
 import { isObject } from '../../../protocol/json/json-object.ts'
-import { skipSpace } from '../../../protocol/json/json-skip.ts'
+import { CLOSE_OBJECT, skipSpace } from '../../../protocol/json/json-skip.ts'
 import { memberNamed, membersAt, orUndefined } from '../../../protocol/policy/json-members.ts'
 import type { UpstreamServer } from '../../access/upstream/upstream-server.ts'
 import { parseCapped } from './bodies.ts'
@@ -87,12 +87,13 @@ export class UpstreamPort {
     const { url, headers } = this.#server
     const deadline = new Deadline(maxMs)
     const either = AbortSignal.any([signal, deadline.signal])
+    const sending = body === undefined ? undefined : sendingOf(body)
     const init = {
       method,
       headers: { ...headers, ...fields },
       redirect: 'manual',
       signal: either,
-      ...(body === undefined ? {} : { body }),
+      ...(sending === undefined ? {} : { body: sending.readable }),
     } as const
     let answer: UpstreamAnswer | undefined
     try {
@@ -104,11 +105,32 @@ export class UpstreamPort {
       })
       return answer
     } catch {
-      return failed(deadline.hasPassed ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNREACHABLE')
+      const executed = sending?.isWhole() === false ? 'no' : 'unknown'
+      return { kind: 'failed', failure: { code: deadline.hasPassed ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNREACHABLE', executed } }
     } finally {
       if (answer?.kind !== 'events' && answer?.kind !== 'json') deadline.stop()
     }
   }
+}
+
+/**
+ * A message whose closing brace goes out by itself, once the rest was taken: where nobody takes it, no server can have read it. So it shows that an
+ * address was refused, of which the platform says no more than that the request has failed. What it has put into a buffer of its own counts as sent.
+ */
+function sendingOf(body: Uint8Array): { readonly readable: ReadableStream<Uint8Array>; readonly isWhole: () => boolean } {
+  const { readable, writable } = new FixedLengthStream(body.length)
+  const writer = writable.getWriter()
+  const end = Math.max(0, body.lastIndexOf(CLOSE_OBJECT))
+  let isWhole = false
+  const send = async (): Promise<void> => {
+    await writer.write(body.subarray(0, end))
+    await writer.write(body.subarray(end))
+    isWhole = true
+    await writer.close()
+  }
+  // Its request has failed, or was answered before all of it was read.
+  void send().catch(() => undefined)
+  return { readable, isWhole: () => isWhole }
 }
 
 /** MCP 2025-11-25, basic/transports, session management. */

@@ -57,12 +57,14 @@ export class LostAgents {
     this.#parts.store.links.put(link.name, link.instance)
     if (before !== undefined && before.instance !== link.instance) this.#failCallsOf(link.name, LOST)
     else this.#sendAgain(link.name, hello.held)
+    if (before !== undefined) this.#parts.channels.endStandIns()
   }
 
   /** An agent that was told to go, by the owner or by another agent's takeover, does not come back. */
   dismissed(name: string): void {
     this.#parts.store.links.drop(name)
     this.#failCallsOf(name, LOST)
+    this.#parts.channels.endStandIns()
   }
 
   /** Ends the calls whose agent has not come back in time; returns when to look next, in milliseconds since 1970. */

@@ -17,7 +17,7 @@ import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { type Store } from '../rows/store.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Streams } from '../clients/streams.ts'
-import { EMPTY_RESULT, failed, stale, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
+import { EMPTY_RESULT, failed, judgedElsewhere, stale, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
 import type { SpreadCalls } from './spread-calls.ts'
 import type { SseSessions } from './sse-sessions.ts'
 import { keptRequest } from '../rows/kept-requests.ts'
@@ -174,7 +174,10 @@ export class LegacyCalls {
   #onOtherAgent(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
     const link = request.awaitsJudgement === true ? undefined : this.#parts.repeatableCalls.otherAgentFor(request)
     if (link === undefined || link.sessionEra !== 'legacy' || request.bridge !== undefined) return undefined
-    return this.#forward(request, this.#parts.opener.readyAlone(session, link, request.key), link, true)
+    const { opener, links } = this.#parts
+    if (request.isForOwnAgent !== true) return this.#forward(request, opener.readyAlone(session, link, request.key), link, true)
+    const channel = opener.readyBeside(session, link)
+    return judgedElsewhere(request, link.name, links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link, true)
   }
 
   /** A call that may go to all agents, unless it is to begin a task. */

@@ -15,7 +15,7 @@ import { isAnonymous } from '../../contract/trust/principals.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { besideGroup, BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
 import { type AgentLinks } from '../agents/links.ts'
-import { stale } from './outcomes.ts'
+import { judgedElsewhere, stale } from './outcomes.ts'
 import { bridgedGroupOn } from './bridged-children.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { SpreadCalls } from './spread-calls.ts'
@@ -98,16 +98,17 @@ export class ModernCalls {
 
   /** Another agent runs the call, if it may run twice. `busy`: its own, if that is there and may run as many calls as it takes. */
   #onOtherAgent(request: GroupCallRequest, busy?: AgentLink): CallOutcome | Promise<CallOutcome> | undefined {
-    const { repeatableCalls, opener, modernOnLegacy } = this.#parts
+    const { repeatableCalls, opener, links, modernOnLegacy } = this.#parts
     if (request.input !== undefined || request.awaitsJudgement === true) return undefined
     const link = busy === undefined ? repeatableCalls.otherAgentFor(request) : repeatableCalls.agentWithRoomFor(request, busy)
     if (link?.era === 'legacy') return modernOnLegacy.callApart(request, link)
     if (link === undefined || request.bridge !== undefined) return undefined
-    return this.#forward(
-      request,
-      opener.readyWithoutSession(spareGroup(groupOn(link, request.group), request.key), request.principal, link),
-      link,
-    )
+    const own = groupOn(link, request.group)
+    const isJudged = request.isForOwnAgent === true
+    const group = isJudged ? besideGroup(own, link.name) : spareGroup(own, request.key)
+    const channel = opener.readyWithoutSession(group, request.principal, link)
+    const unjudged = isJudged ? judgedElsewhere(request, link.name, links.toolsVersion(link, channel.ch)) : undefined
+    return unjudged ?? this.#forward(request, channel, link)
   }
 
   #forward(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink): Promise<CallOutcome> {

@@ -19,7 +19,7 @@ import type {
 } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { bridgedGroupOn, bridgedIntroduction, bridgeFactsOf } from './bridged-children.ts'
-import { stale } from './outcomes.ts'
+import { judgedElsewhere, stale } from './outcomes.ts'
 import type { SpreadCalls } from './spread-calls.ts'
 import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
@@ -206,16 +206,24 @@ export class ModernOnLegacy {
     if (server === undefined) return undefined
     // What the server answered to initialize holds for any of its children.
     if (request.bridge === undefined) return { kind: 'bridge', facts: bridgeFactsOf(ANY_CHILD_VERSION, server) }
-    const opening = { ...bridgedIntroduction(request, link, 'handshake'), asks: 'refuse' } as const
-    return this.#forward(request, this.#parts.opener.readyBridged(spareGroup(main, request.key), link, opening), link)
+    const isJudged = request.isForOwnAgent === true
+    const channel = this.#unasking(request, isJudged ? besideGroup(main, link.name) : spareGroup(main, request.key), link)
+    const toolsVersion = this.#parts.links.toolsVersion(link, channel.ch)
+    const unjudged = isJudged ? judgedElsewhere(request, link.name, toolsVersion) : undefined
+    return unjudged ?? this.#forward(request, channel, link)
   }
 
   /** Runs a part of a call that goes to several agents on this one. Its child cannot ask. */
   callBeside(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     const group = besideGroup(bridgedGroupOn(link, request.group), link.name)
-    const channel = this.#parts.opener.readyBridged(group, link, { ...bridgedIntroduction(request, link, 'handshake'), asks: 'refuse' })
+    const channel = this.#unasking(request, group, link)
     if (!this.#parts.channels.mayTake(group, request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     return stale(request, this.#parts.links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link)
+  }
+
+  /** The channel of a child that cannot ask its client anything. */
+  #unasking(request: GroupCallRequest, group: string, link: AgentLink): GroupChannel {
+    return this.#parts.opener.readyBridged(group, link, { ...bridgedIntroduction(request, link, 'handshake'), asks: 'refuse' })
   }
 
   async #awaitServer(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink, version: string): Promise<CallOutcome> {

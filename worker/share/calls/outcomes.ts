@@ -15,6 +15,11 @@ export function stale(request: CallRequest, toolsVersion: string): Extract<CallO
   return request.toolsVersion === undefined || request.toolsVersion === toolsVersion ? undefined : { kind: 'stale', toolsVersion }
 }
 
+/** The same of a call that was judged by a list of its own agent, where another is to run it: it is judged by that one's list, or not sent. */
+export function judgedElsewhere({ toolsVersion: named }: CallRequest, agent: string, toolsVersion: string): CallOutcome | undefined {
+  return named === toolsVersion ? undefined : { kind: 'stale', toolsVersion, agent }
+}
+
 export function failed(failure: Failure): { kind: 'failed'; failure: Failure } {
   return { kind: 'failed', failure }
 }

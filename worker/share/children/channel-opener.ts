@@ -97,7 +97,7 @@ export class ChannelOpener {
     return this.readyBridged(spareGroup(session.id, key), link, this.#introductionOf(session, link))
   }
 
-  /** A child like that for all calls of a session, or of all where one serves all, that go to this agent beside its own. It ends with the session. */
+  /** A child like that for all calls of a session, or of all where one serves all, that go to this agent beside its own, or in its place while that is lost. It ends with the session. */
   readyBeside(session: Session, link: AgentLink): GroupChannel {
     const main = link.isolation === 'share' ? SHARED_GROUP : session.id
     return this.readyBridged(besideGroup(main, link.name), link, this.#introductionOf(session, link))

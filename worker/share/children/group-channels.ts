@@ -207,6 +207,14 @@ export class GroupChannels {
     this.died(current.ch)
   }
 
+  /** An agent is back, or given up: children of others that served its clients meanwhile end, unless a call is under way there. Where calls go to several agents they are needed further. */
+  endStandIns(): void {
+    for (const group of this.#store.channels.openBesides()) {
+      const current = this.current(group)
+      if (current !== undefined && !current.link.spreads && !this.#isBusy(group)) this.close(group)
+    }
+  }
+
   /** Whether it is remembered by which agent a group was served: somebody listens to its child, or may come back for a task that it has begun. */
   #isKept(group: string): boolean {
     return !isTransientGroup(group) || this.#streams.hasAny(group) || this.#store.tasks.hasAny(group, Date.now())

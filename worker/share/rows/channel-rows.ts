@@ -1,6 +1,6 @@
 /** Rows of the channel of each group of clients, and of what its child said of itself. Written when a channel opens or dies, never per call. */
 import { MAX_SESSIONS } from '../../limits.ts'
-import { besidePrefix, SHARED_GROUP } from '../../contract/groups.ts'
+import { BESIDE_MARK, besidePrefix, SHARED_GROUP } from '../../contract/groups.ts'
 import type { SoleSession } from './sole-session.ts'
 
 /** The child that serves a group, or that has served it last. */
@@ -139,6 +139,14 @@ export class ChannelRows {
     const prefix = besidePrefix(group)
     return this.#sql
       .exec<{ grp: string }>('SELECT grp FROM channel WHERE grp >= ? AND grp < ?', prefix, `${prefix}~`)
+      .toArray()
+      .map(({ grp }) => grp)
+  }
+
+  /** Those of all groups whose channel is open. */
+  openBesides(): string[] {
+    return this.#sql
+      .exec<{ grp: string }>('SELECT grp FROM channel WHERE open = 1 AND instr(grp, ?) > 0', BESIDE_MARK)
       .toArray()
       .map(({ grp }) => grp)
   }

@@ -1,7 +1,17 @@
 /** Makes a call that its owner must allow only when that is done; else says that it waits. With lanes, one of them keeps what is decided. */
+import { isUnrun } from '../../../protocol/failed-frame.ts'
+import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
 import { textDigest } from '../../../protocol/policy/canonical-json.ts'
 import { approvalResult } from '../../bridge/approval-result.ts'
-import type { ApprovalAnswer, ApprovalAsk, ApprovalCommand, HeldCall, HoldOrder, ApprovalVerdict } from '../../contract/trust/approvals.ts'
+import type {
+  ApprovalAnswer,
+  ApprovalAsk,
+  ApprovalCommand,
+  ApprovalNote,
+  HeldCall,
+  HoldOrder,
+  ApprovalVerdict,
+} from '../../contract/trust/approvals.ts'
 import { leafOf } from '../../contract/trust/pass.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { Pass } from '../../contract/trust/trust-rpc.ts'
@@ -67,9 +77,9 @@ export class Approvals {
     return server === undefined ? make(unjudged(request)) : this.#decide(pass, request, server, make)
   }
 
-  /** A retry that names this answer to a call goes on with what was allowed of it. */
-  async noteRound(key: string, round: string): Promise<void> {
-    await this.#order({ op: 'round', key, round })
+  /** What a Worker has found out of a call that was let through. */
+  async note(note: ApprovalNote): Promise<void> {
+    await this.#order(note)
   }
 
   /** What another lane says. */
@@ -181,8 +191,12 @@ function boundDigest({ arguments: args, otherParams }: Pick<HeldCall, 'arguments
   return textDigest(otherParams === undefined ? args : `${args}\n${otherParams}`)
 }
 
-/** Whether nothing was sent. */
+/** Whether nothing has run: nothing was sent, or an agent says so of what it got. */
 function ranNot(outcome: CallOutcome): boolean {
+  if (outcome.kind === 'frame') {
+    const frame = decodeAgentFrame(outcome.frame)
+    return frame.ok && isUnrun(frame.value.header)
+  }
   if (outcome.kind !== 'failed') return RAN_NOT.has(outcome.kind)
   const { executed = 'no' } = outcome.failure
   return executed === 'no'

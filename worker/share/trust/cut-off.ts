@@ -21,7 +21,7 @@ import { type AgentLink, closeAgent, closeQuietly } from '../agents/agent-link.t
 
 interface UnderWay {
   readonly cut: (refusalOf: (link: string) => PassRefusal | undefined) => void
-  readonly tell: (factsOf: (link: string) => GrantFacts | undefined) => void
+  readonly tell: (newsFor: (socket: WebSocket, link: string) => GrantFacts | undefined) => void
 }
 
 interface Parts {
@@ -84,15 +84,20 @@ export class CutOff {
 
   /** Tells Workers that hold streams what their clients may do now, unless it is what they were told last: what comes on a stream must be within that, too. */
   tell(): void {
-    const { gate, streams, web, upstream } = this.#parts
-    for (const part of [web, upstream]) part.tell((link) => gate.factsOf(link))
+    const { streams, web, upstream } = this.#parts
+    for (const part of [web, upstream]) part.tell((socket, link) => this.#newsFor(socket, link))
     for (const { socket, attachment } of streams.all()) {
-      const facts = gate.factsOf(attachment.link)
-      // All that is pinned of a server goes with it, and a change is mostly one of another link.
-      if (facts === undefined || this.#told.get(socket) === facts.state) continue
-      this.#told.set(socket, facts.state)
-      socket.send(JSON.stringify({ type: 'grant', facts } satisfies StreamControl))
+      const facts = this.#newsFor(socket, attachment.link)
+      if (facts !== undefined) socket.send(JSON.stringify({ type: 'grant', facts } satisfies StreamControl))
     }
+  }
+
+  /** What the Worker of this socket has not been told; all that is pinned of a server goes with it, and a change is mostly one of another link. */
+  #newsFor(socket: WebSocket, link: string): GrantFacts | undefined {
+    const facts = this.#parts.gate.factsOf(link)
+    if (facts === undefined || this.#told.get(socket) === facts.state) return undefined
+    this.#told.set(socket, facts.state)
+    return facts
   }
 
   #endCalls(refusalOf: (link: string) => PassRefusal | undefined): void {

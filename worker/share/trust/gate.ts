@@ -115,9 +115,9 @@ export class TrustGate {
     this.#standings.clear()
   }
 
-  /** What the calls of a pass that was let in just now are charged to; undefined where nothing is limited. */
+  /** What the calls of a pass that was let in just now are charged to, though something may have been decided since; undefined where nothing is limited. */
   chargesOf(pass: Pass): readonly Charge[] | undefined {
-    const standing = this.#standings.get(leafOf(pass))
+    const standing = this.#recalled(pass)
     if (standing === undefined || standing === 'none') return undefined
     const { charges, perAddress } = standing
     if (perAddress === undefined) return charges

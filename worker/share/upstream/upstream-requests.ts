@@ -122,9 +122,9 @@ export class UpstreamRequests {
   }
 
   /** Tells Workers what their clients may do now. */
-  tell(factsOf: (link: string) => GrantFacts | undefined): void {
+  tell(newsFor: (socket: WebSocket, link: string) => GrantFacts | undefined): void {
     for (const [socket, { link }] of this.#facts) {
-      const facts = factsOf(link)
+      const facts = newsFor(socket, link)
       if (facts !== undefined && socket.readyState === WebSocket.OPEN)
         socket.send(JSON.stringify({ type: 'grant', facts } satisfies StreamControl))
     }

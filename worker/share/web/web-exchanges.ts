@@ -9,7 +9,13 @@ import type { Charge } from '../../contract/trust/metering.ts'
 import { STREAM_CLOSE, type WebControl } from '../../contract/streams.ts'
 import type { GrantFacts, PassRefusal } from '../../contract/trust/trust-rpc.ts'
 import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
-import { MAX_OPEN_WEB_EXCHANGES, MAX_TUNNEL_DEBT_BYTES, MAX_WEB_EXCHANGES_OF_ONE, TUNNEL_NOTED_BYTES } from '../../web-limits.ts'
+import {
+  MAX_OPEN_WEB_EXCHANGES,
+  MAX_TUNNEL_DEBT_BYTES,
+  MAX_WEB_EXCHANGES_OF_ONE,
+  TUNNEL_NOTED_BYTES,
+  WS_HEAD_BYTES,
+} from '../../web-limits.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
 import { type AgentLinks } from '../agents/links.ts'
 import type { TunnelSaid } from '../agents/wires/dialect.ts'
@@ -55,6 +61,8 @@ interface WebAttachment extends Omit<WebCaller, 'charges'> {
 interface Exchange {
   readonly socket: WebSocket
   facts: WebAttachment
+  /** WebSocket messages in both directions, or parts of them, since the object woke. */
+  messages: number
   /** Running totals in both directions, as the last frames said. */
   up: number
   down: number
@@ -78,7 +86,7 @@ export class WebExchanges {
     this.#parts = parts
     for (const socket of parts.ctx.getWebSockets(WEB_TAG)) {
       const facts = socket.deserializeAttachment() as WebAttachment
-      this.#keep({ socket, facts, up: 0, down: facts.down ?? 0, taken: facts.taken ?? 0 })
+      this.#keep({ socket, facts, messages: 0, up: 0, down: facts.down ?? 0, taken: facts.taken ?? 0 })
     }
     this.charged = [...this.#byX.values()].flatMap(({ facts: { x, charged } }) => (charged === undefined ? [] : [{ key: x, charged }]))
   }
@@ -92,7 +100,7 @@ export class WebExchanges {
     if (this.#choose() === undefined) return this.#parts.links.all().length === 0 ? 'AGENT_AWAY' : 'NO_WEB_APP'
     const counts = new Map<string, number>()
     for (const exchange of this.#byX.values()) {
-      const root = this.#rootOf(exchange)
+      const root = this.#parts.rootOf(exchange.facts.principal)
       counts.set(root, (counts.get(root) ?? 0) + 1)
     }
     const own = counts.get(this.#parts.rootOf(principal)) ?? 0
@@ -100,16 +108,12 @@ export class WebExchanges {
     const [crowd, most] = [...counts].reduce((one, other) => (other[1] > one[1] ? other : one))
     if (most <= own + 1) return 'SHARE_BUSY'
     for (const exchange of this.#byX.values())
-      if (this.#rootOf(exchange) === crowd) {
+      if (this.#parts.rootOf(exchange.facts.principal) === crowd) {
         this.#note(exchange, { failure: 'SHARE_BUSY' })
         this.#close(exchange, STREAM_CLOSE.CROWDED, 'others need its place')
         break
       }
     return undefined
-  }
-
-  #rootOf({ facts }: Exchange): string {
-    return this.#parts.rootOf(facts.principal)
   }
 
   /** Takes the socket of a Worker, for which `refuse` had nothing to say just now. Its first frame is the request. */
@@ -119,7 +123,7 @@ export class WebExchanges {
     const charged = charges === undefined ? {} : { charged: { charges, sinceMs: nowMs } }
     const facts: WebAttachment = { role: 'web', ...caller, agent, linkSinceMs, startedAtMs: nowMs, ...charged }
     this.#parts.ctx.acceptWebSocket(socket, [WEB_TAG])
-    const exchange = { socket, facts, up: 0, down: 0, taken: 0 }
+    const exchange = { socket, facts, messages: 0, up: 0, down: 0, taken: 0 }
     this.#keep(exchange)
     this.#note(exchange, {})
   }
@@ -133,6 +137,7 @@ export class WebExchanges {
     const { header } = frame.value
     if (header.type === 'web_open') this.#begin(exchange, header)
     if (header.type === 'web_data' || header.type === 'web_message') exchange.up = header.at
+    if (header.type === 'web_message') exchange.messages++
     const link = this.#linkOf(exchange)
     if (link === undefined) this.#lose(exchange)
     else if (link.wire === undefined) send(link.socket, bytes)
@@ -153,6 +158,7 @@ export class WebExchanges {
   fromAgent(link: AgentLink, header: AgentWebFrame, bytes: Uint8Array): void {
     const exchange = this.#byX.get(header.x)
     if (exchange === undefined || !isOn(exchange, link)) return
+    if (header.type === 'web_message') exchange.messages++
     if (header.type === 'web_data' || header.type === 'web_message') exchange.down = header.at
     else if (header.type === 'web_head') this.#note(exchange, { status: header.status })
     else if (header.type === 'web_failed') this.#note(exchange, { failure: header.code })
@@ -210,9 +216,9 @@ export class WebExchanges {
   }
 
   /** Tells Workers what their clients may do now. */
-  tell(factsOf: (link: string) => GrantFacts | undefined): void {
+  tell(newsFor: (socket: WebSocket, link: string) => GrantFacts | undefined): void {
     for (const { socket, facts } of this.#byX.values()) {
-      const granted = factsOf(facts.link)
+      const granted = newsFor(socket, facts.link)
       if (granted !== undefined) send(socket, JSON.stringify({ type: 'grant', facts: granted } satisfies WebControl))
     }
   }
@@ -235,16 +241,10 @@ export class WebExchanges {
     const { links, health } = this.#parts
     const nowMs = Date.now()
     return links.choose(
-      (name) => this.#countOn(name),
+      (name) => [...this.#byX.values()].filter(({ facts }) => facts.agent === name).length,
       (link) => health.isSuspect(link, nowMs),
       servesWeb,
     )
-  }
-
-  #countOn(agent: string): number {
-    let count = 0
-    for (const { facts } of this.#byX.values()) if (facts.agent === agent) count++
-    return count
   }
 
   #linkOf(exchange: Exchange): AgentLink | undefined {
@@ -265,12 +265,13 @@ export class WebExchanges {
 
   #end(exchange: Exchange): void {
     const { x, link, address, principal, startedAtMs, request = '', status, failure } = exchange.facts
+    const bytes = exchange.up + exchange.down + exchange.messages * WS_HEAD_BYTES
     this.#byX.delete(x)
     this.#bySocket.delete(exchange.socket)
     const outcome = failure ?? (status === undefined ? 'CANCELLED' : status >= 400 ? 'error' : 'ok')
     const whose = linkOf(this.#parts.rootOf(principal))
     const call = { at: startedAtMs, whose, link, ...(address === undefined ? {} : { address }), principal, method: `web ${request}` }
-    this.#parts.ended({ ...call, outcome, status: status ?? 502, ms: Date.now() - startedAtMs, bytes: exchange.up + exchange.down }, x)
+    this.#parts.ended({ ...call, outcome, status: status ?? 502, ms: Date.now() - startedAtMs, bytes }, x)
   }
 
   #keep(exchange: Exchange): void {

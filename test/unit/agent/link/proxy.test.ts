@@ -132,10 +132,16 @@ describe('connectOnce()', () => {
     })
   })
 
-  test('takes a password with a lone percent sign as it stands', async () => {
-    const proxy = await startProxy('me:50%')
+  test.each([
+    ['50%', '50%'],
+    // The URL itself writes the quote in percent signs.
+    ['50%"x', '50%"x'],
+    ['%zz%40', '%zz@'],
+    ['%ff', '%ff'],
+  ])('takes a password with a lone percent sign as it stands: %s', async (written, password) => {
+    const proxy = await startProxy(`me:${password}`)
     const url = await plainRelay()
-    expect(await dial(url, { proxy: new URL(`http://me:50%@127.0.0.1:${proxy.port}`) })).toMatchObject(HERE)
+    expect(await dial(url, { proxy: new URL(`http://me:${written}@127.0.0.1:${proxy.port}`) })).toMatchObject(HERE)
   })
 
   test('goes through a proxy to a relay behind TLS, whose certificate is looked at end to end', async () => {

@@ -153,6 +153,7 @@ describe('a request', () => {
     expect(() => read.socket(openOf('/'))).toThrow('read')
     // By which the relay says to its client what may be done.
     expect(() => read.socket(openOf('/'))).toThrow(expect.objectContaining({ code: 'READ_ONLY' }))
+    expect(() => read.request({ ...openOf('/'), method: 'GET', headers: [['X-HTTP-Method-Override', 'DELETE']] })).toThrow('read')
     handle = (_, response) => response.end()
     for (const method of ['GET', 'HEAD'])
       read

@@ -36,6 +36,19 @@ describe('readBody()', () => {
 })
 
 describe('readPosted()', () => {
+  test.each(['tools/call', 'resources/read', 'ping'])(
+    'refuses %s without an id, which some servers would run and nothing would count',
+    (method) => {
+      verifies('promise.12.every-way')
+      expect(readPosted(bytesOf(`{"jsonrpc":"2.0","method":"${method}","params":{"name":"t"}}`))).toMatchObject({
+        ok: false,
+        error: { code: 'INVALID_REQUEST', detail: 'a request has an id' },
+      })
+      expect(readPosted(bytesOf(`{"jsonrpc":"2.0","id":null,"method":"${method}","params":{"name":"t"}}`)).ok).toBe(false)
+      expect(readPosted(bytesOf('{"jsonrpc":"2.0","method":"x/told","params":{}}')).ok).toBe(true)
+    },
+  )
+
   test('reads one message, with the places of its routing values in its bytes', () => {
     const posted = readPosted(bytesOf(' {"id":1.0,"jsonrpc":"2.0","method":"tools/call","params":{"name":"t"}}'))
     expect(posted).toMatchObject({
