@@ -8,6 +8,7 @@ import { isErrorCode } from './errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from './frame.ts'
 import { isIdText } from './json/json-id.ts'
 import { CHUNK_BYTES, MAX_CHANNEL_CHARS, MAX_HEADER_BYTES, MAX_HELD_KEYS, MAX_LANES } from './limits.ts'
+import { areServedPatterns } from './served-names.ts'
 import { isHeader, isOriginForm, isToken } from './web/http-fields.ts'
 import { WEB_FAILURES } from './web/web-frames.ts'
 import { MAX_APP_ORIGIN_CHARS, MAX_CLOSE_REASON_CHARS, MAX_WEB_HEADERS } from './web/web-limits.ts'
@@ -67,6 +68,7 @@ const keys: Check = (value) => Array.isArray(value) && value.every(key)
 const heldKeys: Check = (value) => keys(value) && Array.isArray(value) && value.length <= MAX_HELD_KEYS
 const agentName: Check = (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value)
 const agentNames: Check = (value) => Array.isArray(value) && value.every(agentName)
+const servedPatterns: Check = (value) => Array.isArray(value) && areServedPatterns(value)
 const marks: Check = (value) =>
   Array.isArray(value) && value.every((mark: unknown) => isRecord(mark) && channel(mark['ch']) && count(mark['n']))
 const laneCount: Check = (value) => number(value) && Number(value) <= MAX_LANES
@@ -100,7 +102,14 @@ const webStream = {
 
 const RELAY_SHAPES: Shapes<RelayFrame> = {
   welcome: { share: text, unwanted: channels, lanes: optional(laneCount), replaced: optional(agentNames) },
-  open: { ch: channel, ids: only('keep', 'assign'), asks: only('pass', 'refuse'), owner: optional(text), root: optional(text) },
+  open: {
+    ch: channel,
+    ids: only('keep', 'assign'),
+    asks: only('pass', 'refuse'),
+    askTag: optional(text),
+    owner: optional(text),
+    root: optional(text),
+  },
   call: {
     ch: channel,
     key,
@@ -154,9 +163,11 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     initializes: flag,
     wantsPrincipal: flag,
     hearsUnaccepted: flag,
+    asksApart: flag,
     serves: only(undefined, 'web', 'both'),
     app: optional(appOrigin),
     maxCalls: optional(number),
+    patterns: optional(servedPatterns),
     spreads: flag,
     product: text,
     held: heldKeys,

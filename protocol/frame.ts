@@ -15,6 +15,8 @@ export interface Open {
   readonly ids: 'keep' | 'assign'
   /** Whether the child may ask its client: `refuse` makes the agent answer every request but ping with -32601. */
   readonly asks: 'pass' | 'refuse'
+  /** Stands before the ids of what the child asks, since its client is asked by other children too (ask-ids.ts). Only to agents whose hello has `asksApart`. */
+  readonly askTag?: string
   /** Names whose child it is, of a child that serves one principal: who has too many loses one of its own when there is no room. */
   readonly owner?: string
   /** Whose children it counts among, where that is another than `owner`: the link that the owner's was narrowed from. */

@@ -33,12 +33,16 @@ export interface Hello {
   readonly wantsPrincipal?: true
   /** It is told (`unaccepted`) of what the relay holds back of its server. */
   readonly hearsUnaccepted?: true
+  /** It can tell what one child asks from what others ask the same client (`open.askTag`). */
+  readonly asksApart?: true
   /** A web app (`web_open`), alone or beside an MCP server. Absent means an MCP server alone. */
   readonly serves?: 'web' | 'both'
   /** Origin of that web app, as the agent's command line names it: at most MAX_APP_ORIGIN_CHARS. */
   readonly app?: string
   /** Calls of tools that only read go to all agents of the share that say so. A relay that does not know this sends them to one. */
   readonly spreads?: true
+  /** Names of tools that it serves beside agents with other patterns (served-names.ts). A relay that does not know this takes it for one that serves all. */
+  readonly patterns?: readonly string[]
   /** How many calls at a time it takes, on all lanes together; a relay that does not know this sends more. Absent means any number. */
   readonly maxCalls?: number
   /** Product and version, for the owner's eyes. */

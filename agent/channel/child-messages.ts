@@ -2,6 +2,7 @@
 import { errorResponse } from '../../protocol/errors.ts'
 import type { Open } from '../../protocol/frame.ts'
 import { canonicalId, findMember, scanBatch, type MessageFacts, type ScanError, type Span } from '../../protocol/json/json-scan.ts'
+import { readAskId } from '../../protocol/ask-ids.ts'
 import { isIdText } from '../../protocol/json/json-id.ts'
 import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json/json-skip.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
@@ -14,6 +15,7 @@ import type { ChannelContext } from './channel-context.ts'
 import { ChildTasks } from './child-tasks.ts'
 import type { ChildStartup } from '../server/child-startup.ts'
 import type { Intake } from './intake.ts'
+import { withTaggedId } from './tagged-asks.ts'
 import type { Outbox } from './outbox.ts'
 import { oversizedAnswerId } from '../server/oversized-answer.ts'
 import type { ChildMessage } from './kept-frame.ts'
@@ -27,6 +29,8 @@ export class ChildMessages {
   readonly #ch: string
   /** Whether the child may ask its client. */
   readonly #mayAsk: boolean
+  /** Stands before the ids of what it asks, where its client is asked by others too. */
+  readonly #askTag: string | undefined
   /** Whether its one client's own ids and tokens are the child's. */
   readonly #keepsIds: boolean
   readonly #context: ChannelContext
@@ -36,9 +40,10 @@ export class ChildMessages {
   readonly #tasks = new ChildTasks()
   readonly #faults = new Map<string, number>()
 
-  constructor({ ch, asks, ids }: Open, context: ChannelContext, intake: Intake, outbox: Outbox, startup: ChildStartup) {
+  constructor({ ch, asks, askTag, ids }: Open, context: ChannelContext, intake: Intake, outbox: Outbox, startup: ChildStartup) {
     this.#ch = ch
     this.#mayAsk = asks === 'pass'
+    this.#askTag = askTag
     this.#keepsIds = ids === 'keep'
     this.#context = context
     this.#intake = intake
@@ -75,7 +80,11 @@ export class ChildMessages {
       meaning: 'no stream was open for it in time: dropped',
     })
     if (message.type === 'ask' && this.#intake.asks.delete(canonicalId(message.rawId)))
-      this.#intake.reply(errorResponse(message.rawId, { code: 'CLIENT_UNREACHABLE' }))
+      this.#intake.reply(
+        errorResponse((this.#askTag === undefined ? undefined : readAskId(message.rawId))?.rawId ?? message.rawId, {
+          code: 'CLIENT_UNREACHABLE',
+        }),
+      )
   }
 
   #message(line: Uint8Array, of: string | undefined): void {
@@ -118,11 +127,13 @@ export class ChildMessages {
     if (this.#intake.asks.size >= OPEN_ASKS)
       return this.#intake.reply(errorResponse(id.raw, { code: 'CLIENT_UNREACHABLE', detail: `${OPEN_ASKS} requests are unanswered` }))
     const address = this.#intake.running.address(facts, this.#context.now(), of) ?? {}
-    this.#intake.asks.set(canonicalId(id.raw), address)
-    this.#outbox.add({ type: 'ask', method, id: id.span, rawId: id.raw, ...address }, bytes, this.#context.now())
+    const { raw: rawId, span, body } = withTaggedId(this.#askTag, id, bytes)
+    this.#intake.asks.set(canonicalId(rawId), address)
+    this.#outbox.add({ type: 'ask', method, id: span, rawId, ...address }, body, this.#context.now())
   }
 
-  #notification(facts: MessageFacts, bytes: Uint8Array, of: string | undefined): void {
+  #notification(seen: MessageFacts, line: Uint8Array, of: string | undefined): void {
+    const { facts, bytes } = this.#takenBack(seen, line)
     const { method, progressToken, progress, uri, subscriptionId } = facts
     const listen = this.#endedListen(facts)
     if (listen !== undefined) return this.#intake.fail(listen, { code: 'CANCELLED', executed: 'yes', detail: 'The server ended it.' })
@@ -140,6 +151,14 @@ export class ChildMessages {
       ...(subscriptionId !== undefined && { subscriptionId: subscriptionId.span }),
     }
     this.#outbox.add(message, bytes, this.#context.now())
+  }
+
+  /** What a child takes back of what it has asked has the id by which its client knows that. */
+  #takenBack(facts: MessageFacts, bytes: Uint8Array): { readonly facts: MessageFacts; readonly bytes: Uint8Array } {
+    const { requestId } = facts
+    if (this.#askTag === undefined || requestId === undefined || facts.method !== 'notifications/cancelled') return { facts, bytes }
+    const { raw, span, body } = withTaggedId(this.#askTag, requestId, bytes)
+    return this.#intake.asks.has(canonicalId(raw)) ? { facts: { ...facts, requestId: { raw, span } }, bytes: body } : { facts, bytes }
   }
 
   #addressOf(facts: MessageFacts, of: string | undefined): Address | undefined {

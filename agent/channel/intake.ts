@@ -7,6 +7,7 @@ import { replacement, splice } from '../../protocol/splice.ts'
 import type { Child } from '../server/child.ts'
 import { AcceptedCalls } from './calls/accepted-calls.ts'
 import { answerMessage } from './answer-message.ts'
+import { withOwnId } from './tagged-asks.ts'
 import { isHandshake, type CallFailure, type CallEnd, type KeyState, type RunningCall } from './calls/call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { Inbox, type Inbound } from './inbox.ts'
@@ -25,6 +26,7 @@ export class Intake {
   readonly asks = new Map<string, Address>()
   readonly #ch: string
   readonly #ids: Open['ids']
+  readonly #askTag: string | undefined
   /** Whose child it is, where it is that of one principal. */
   readonly #owner: string | undefined
   readonly #context: ChannelContext
@@ -36,10 +38,11 @@ export class Intake {
   #hasAnswered = false
   #isDelivering = false
 
-  constructor({ ch, ids, owner }: Open, context: ChannelContext, child: Child, outbox: Outbox) {
+  constructor({ ch, ids, askTag, owner }: Open, context: ChannelContext, child: Child, outbox: Outbox) {
     this.running = new RunningCalls(ids)
     this.#ch = ch
     this.#ids = ids
+    this.#askTag = askTag
     this.#owner = owner
     this.#context = context
     this.#child = child
@@ -220,9 +223,7 @@ export class Intake {
     const call = cancels === undefined ? undefined : this.accepted.tagged(cancels)
     if (call === undefined) {
       // On a shared channel the id in it could be anyone's.
-      if (cancels !== undefined && isShared) this.#passed(key)
-      else this.#pass(key, body)
-      return
+      return cancels !== undefined && isShared ? this.#passed(key) : this.#pass(key, body)
     }
     const id = this.running.cancel(call.key, this.#context.now())
     // A handshake may not be cancelled (MCP 2025-11-25, basic/utilities/cancellation), and its client may try again.
@@ -235,7 +236,7 @@ export class Intake {
     const id = canonicalId(rawId)
     if (this.asks.delete(id)) {
       this.#outbox.forgetAsk(id)
-      return this.#pass(key, body)
+      return this.#pass(key, this.#askTag === undefined ? body : withOwnId(rawId, body))
     }
     this.#context.log.warn('client.unknown_answer', { ch, bytes: body.length, meaning: 'late, repeated or invented: dropped' })
     this.#passed(key)

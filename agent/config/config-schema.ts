@@ -76,6 +76,7 @@ export const CONFIG_SERVER = v.looseObject({
   era: v.optional(v.picklist(['auto', 'legacy', 'modern', 'both'])),
   maxChildren: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.description('Server processes at a time.'))),
   maxCalls: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.description('Calls at a time; more wait, or go to other agents.'))),
+  serves: v.optional(texts('Only tools of these names, beside agents of the share with other patterns.')),
   spread: v.optional(flag('Calls of tools that only read go to all agents of the share that have this, at once.')),
   spare: v.optional(v.picklist([0, 1])),
   idleStop: v.optional(text('End a process that nobody used for so long, as 30m.')),

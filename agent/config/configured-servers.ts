@@ -94,6 +94,7 @@ const AS_THEY_ARE = [
   'replica',
   'replace',
   'spread',
+  'serves',
   'isolate',
   'era',
   'idleStop',

@@ -1,5 +1,7 @@
 /** Builds the environment of a server process: allow-listed variables of the agent's process and those that the user named, never an `MCP_EDGE_` one, nor the token under another name. Pure. */
 import { TOKEN_SHAPES } from '../../protocol/token-shapes.ts'
+import { AgentExit, EXIT } from '../exit.ts'
+import { Faults } from './faults.ts'
 
 /** What programs need: where programs, users, language, certificates and proxies are. */
 const ALLOWED = names(`
@@ -33,6 +35,27 @@ export function childEnvironment(own: Variables, extra: readonly string[], platf
     if (value !== undefined) child[name] = value
   }
   return child
+}
+
+/**
+ * The same for one run of the agent.
+ *
+ * @throws {AgentExit} that names each variable that is wrong, a line each.
+ */
+export function environmentOf(env: readonly string[], own: Variables, platform: NodeJS.Platform): Record<string, string> {
+  const faults = new Faults()
+  const made = (extra: readonly string[]): Record<string, string> => {
+    try {
+      return childEnvironment(own, extra, platform)
+    } catch (error) {
+      if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
+      throw error
+    }
+  }
+  // Each by itself, so that each that is wrong is named.
+  for (const entry of env) faults.collect(() => made([entry]))
+  faults.throwAny()
+  return made(env)
 }
 
 /** Variables whose values are secrets, by their names. `PWD` alone is where the server runs. */

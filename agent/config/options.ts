@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
-import { childEnvironment, environmentSecrets, secretValues, type Variables } from './environment.ts'
+import { environmentOf, environmentSecrets, secretValues, type Variables } from './environment.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { allOf, Faults } from './faults.ts'
 import { LOG_LEVELS } from '../log.ts'
@@ -11,6 +11,7 @@ import { targetSecrets } from './http-target.ts'
 import manifest from '../package.json' with { type: 'json' }
 import type { ServerOptions } from './configured-servers.ts'
 import { addOtherNames, commandWords, levelNamed, takeOtherNames } from './other-names.ts'
+import { collectPatterns } from './served-names.ts'
 import { TRANSPORTS } from './transport-options.ts'
 import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, readTokenText, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
@@ -80,6 +81,15 @@ export function agentCommand(): Command {
     .addOption(option('--max-children <number>', 'server processes at a time', 'MCP_EDGE_MAX_CHILDREN', '32'))
     .addOption(
       option('--max-calls <number>', 'calls at a time; more wait, or go to other agents (default: any number)', 'MCP_EDGE_MAX_CALLS'),
+    )
+    .addOption(
+      option(
+        '--serves <pattern>',
+        'only tools of this name, beside agents of the share with other patterns, where * stands for anything; repeatable',
+        'MCP_EDGE_SERVES',
+      )
+        .argParser(collectPatterns)
+        .default([], 'all'),
     )
     .addOption(flag('--spread', 'calls of tools that only read go to all agents of the share that have this, at once', 'MCP_EDGE_SPREAD'))
     .addOption(
@@ -246,7 +256,7 @@ function prepareServer(parsed: Command, { raw, command }: ServerOptions, cwd: st
   const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const { settings, childEnv } = allOf({
     settings: () => readAgentSettings(raw, command, { cwd, hostname: hostname(), readFile, isDirectory }),
-    childEnv: () => environmentOf(raw.env, own),
+    childEnv: () => environmentOf(raw.env, own, process.platform),
   })
   const ofServer = settings.http === undefined ? [] : targetSecrets(settings.http)
   const ofApp = settings.web?.headers.map(([, value]) => value) ?? []
@@ -277,20 +287,4 @@ export function prepareLink(parsed: Command, options: ServerOptions, cwd: string
 
 function readFile(path: string): string {
   return readFileSync(path, 'utf8')
-}
-
-function environmentOf(env: readonly string[], own: Variables): Record<string, string> {
-  const faults = new Faults()
-  const made = (extra: readonly string[]): Record<string, string> => {
-    try {
-      return childEnvironment(own, extra, process.platform)
-    } catch (error) {
-      if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
-      throw error
-    }
-  }
-  // Each by itself, so that each that is wrong is named.
-  for (const entry of env) faults.collect(() => made([entry]))
-  faults.throwAny()
-  return made(env)
 }

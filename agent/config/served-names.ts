@@ -1,6 +1,8 @@
-/** Finds for servers of a file, whatever they are called there, the names by which they are served under one share. Pure. */
+/** Finds for servers of a file, whatever they are called there, the names by which they are served under one share; and reads which names of tools an agent serves. Pure. */
 import { createHash } from 'node:crypto'
+import { areServedPatterns, MAX_SERVED_CHARS, MAX_SERVED_PATTERN_CHARS, MAX_SERVED_PATTERNS } from '../../protocol/served-names.ts'
 import { isServerName } from '../../protocol/server-names.ts'
+import { AgentExit, EXIT } from '../exit.ts'
 
 const MAX_NAME_CHARS = 20
 /** Digits of a digest that tell two names apart that would become the same. */
@@ -37,4 +39,25 @@ function madeName(name: string, taken: ReadonlySet<string>): string {
 function dashed(name: string): string {
   const letters = name.normalize('NFKD').replace(/ß/g, 'ss').replace(/\p{M}/gu, '').toLowerCase()
   return letters.replace(/[^a-z0-9]+/g, '-').replace(/^-+/, '')
+}
+
+/**
+ * Each pattern once; undefined where there are none.
+ *
+ * @throws {AgentExit} that says what patterns there may be.
+ */
+export function readPatterns(serves: readonly string[]): readonly string[] | undefined {
+  if (serves.length === 0) return undefined
+  if (areServedPatterns(serves)) return [...new Set(serves)]
+  throw new AgentExit(
+    EXIT.USAGE,
+    'USAGE',
+    `--serves takes up to ${MAX_SERVED_PATTERNS} patterns like git_*, without spaces, of ${MAX_SERVED_PATTERN_CHARS} characters each and ${MAX_SERVED_CHARS} in all.`,
+  )
+}
+
+/** Patterns as an option or a variable has them, one a line or with commas between, behind those that came before. */
+export function collectPatterns(value: string, before: readonly string[]): string[] {
+  const patterns = value.split(/[\n,]/).map((pattern) => pattern.trim())
+  return [...before, ...patterns.filter((pattern) => pattern !== '')]
 }

@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CALLS, MAX_CHILDREN } from '../limits.ts'
+import { servedSet } from '../../protocol/served-names.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { durationMs } from './duration.ts'
 import { allOf, Faults } from './faults.ts'
 import { checkHeaderFile, type HttpTarget, readHttpTarget } from './http-target.ts'
+import { readPatterns } from './served-names.ts'
 import { type RawTransportOptions, readTls, readTransport, type TlsFiles, type TransportSettings } from './transport-options.ts'
 import { type RawWebOptions, readWebApp, type WebAppSettings } from './web-options.ts'
 
@@ -28,6 +30,7 @@ export interface RawOptions extends RawWebOptions, RawTransportOptions {
   readonly maxChildren: string
   readonly maxCalls?: string
   readonly spread?: boolean
+  readonly serves: readonly string[]
   readonly idleStop: string
   readonly spare: string
   readonly env: readonly string[]
@@ -69,6 +72,8 @@ export interface AgentSettings {
   readonly maxChildren: number
   /** How many calls the relay may send at a time, on all lanes together; absent: any number. */
   readonly maxCalls?: number
+  /** Names of tools that it serves beside agents with others; absent: all. */
+  readonly patterns?: readonly string[]
   /** Whether calls of tools that only read go to all such agents. */
   readonly spreads?: true
   /** 0: never. */
@@ -122,6 +127,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     given,
     tls,
     maxCalls,
+    patterns,
     served: _served,
     ...checked
   } = allOf({
@@ -138,6 +144,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     era: () => (raw.sse === true || !hasServer ? 'legacy' : oneOf('--era', raw.era, ERAS)),
     maxChildren: () => wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
     maxCalls: () => (raw.maxCalls === undefined ? undefined : wholeNumber('--max-calls', raw.maxCalls, 1, MAX_CALLS)),
+    patterns: () => readPatterns(raw.serves),
     idleStopMs: () => durationMs('--idle-stop', raw.idleStop, 0),
     // A server that serves everybody has no next client to be started for.
     hasSpare: () => oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && program !== undefined,
@@ -155,6 +162,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     ...(raw.server !== undefined && { server: raw.server }),
     name: given ?? defaultName(around.hostname, http === undefined ? checked.cwd : '', namedBy(raw, command, http, web)),
     ...(raw.spread === true && { spreads: true as const }),
+    ...(patterns !== undefined && { patterns }),
     ...(maxCalls !== undefined && { maxCalls }),
     env: raw.env,
     ...(tls !== undefined && { tls }),
@@ -190,7 +198,7 @@ function folderOf(raw: RawOptions, around: Surroundings): string {
 
 /** The words by which one agent of a machine is told from another. */
 function namedBy(
-  { server }: RawOptions,
+  { server, serves }: RawOptions,
   command: readonly string[],
   http: HttpTarget | undefined,
   web: WebAppSettings | undefined,
@@ -199,6 +207,7 @@ function namedBy(
     ...(http === undefined ? command : [http.url.href]),
     ...(web === undefined ? [] : ['--http', web.origin.href]),
     ...(server === undefined ? [] : ['--server', server]),
+    ...(serves.length === 0 ? [] : ['--serves', servedSet(serves)]),
   ]
 }
 

@@ -57,6 +57,8 @@ export interface AgentOptions {
   readonly maxChildren?: number
   /** Calls at a time; more wait at the relay, or go to other agents of the share. Any number unless it is given. */
   readonly maxCalls?: number
+  /** Only tools of these names, where `*` stands for anything, beside agents of the share with other patterns. */
+  readonly serves?: readonly string[]
   /** Calls of tools that only read go to all agents of the share that have this, at once. */
   readonly spread?: boolean
   /** Milliseconds after which a server that nobody uses is ended; 0: never. 30 minutes unless it is given. */

@@ -194,6 +194,7 @@ function settingsOf(options: AgentOptions, command: ServerCommand | undefined): 
     env: Object.entries(command?.env ?? {}).map(([key, value]) => `${key}=${value}`),
     sse: address?.transport === 'sse',
     header: Object.entries(address?.headers ?? {}).map(([key, value]) => `${key}: ${value}`),
+    serves: options.serves ?? [],
     allow: options.allow ?? [],
     deny: options.deny ?? [],
     argument: options.argument ?? [],

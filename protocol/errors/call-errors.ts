@@ -8,6 +8,12 @@ export const CALL_ERRORS = {
     retryable: true,
     message: 'No agent is connected to this share. Try again when its owner has started mcp-edge-agent.',
   },
+  NAME_NOT_SERVED: {
+    http: 200,
+    rpc: -32017,
+    retryable: true,
+    message: 'No agent of this share is connected that serves this name. Try again when its owner has started one whose --serves fits it.',
+  },
   AGENT_LOST: {
     http: 200,
     rpc: -32018,

@@ -1,4 +1,5 @@
 /** What an owner has accepted of all that a server says of itself, by digest: whatever is new or has changed is held back. Pure. */
+import { ALL_OTHER_NAMES } from '../served-names.ts'
 import { isObject } from '../json/json-object.ts'
 
 /** The lists of a server, named as in its answers, and what else of it is pinned: contents of `ui://` resources, instructions, serverInfo. */
@@ -11,6 +12,9 @@ export const MAX_PINS = 2_500
 /** Bytes of the pins of all servers of a share: they are in one row, with its policies, which may have 2 MB (Durable Objects, limits). */
 export const MAX_PINS_BYTES = 1_500_000
 
+/** Sets of names of which a first listing is trusted: more than a share ever has at a time, since patterns are changed now and then. */
+export const MAX_PINNED_SETS = 64
+
 /** Characters of instructions and serverInfo that are kept to stand in for changed ones; longer ones are left out once they change. */
 export const MAX_PINNED_TEXT_CHARS = 16 * 1024
 
@@ -21,6 +25,8 @@ export const MAX_PINNED_TEXT_CHARS = 16 * 1024
 export type Pins = { readonly [Kind in PinKind]?: readonly string[] } & {
   /** JSON texts that stand in for changed ones. */
   readonly texts?: { readonly instructions?: string; readonly serverInfo?: string }
+  /** Sets of names (`servedSet`) whose agents were listed a first time, which was trusted; absent: that of agents without patterns. */
+  readonly served?: readonly string[]
 }
 
 /** An entry as far as pins look at it. `digest`: undefined for one that could be read in two ways, which nobody can accept. */
@@ -106,7 +112,20 @@ export function withAccepted(pins: Pins, accepted: readonly PinnedEntry[], repla
     count += digests.length
     merged[kind] = digests
   }
-  return count > MAX_PINS ? undefined : { ...merged, texts: { ...pins.texts, ...textsOf(accepted) } }
+  const { served } = pins
+  const texts = { ...pins.texts, ...textsOf(accepted) }
+  return count > MAX_PINS ? undefined : { ...merged, texts, ...(served === undefined ? {} : { served }) }
+}
+
+/** Those of the sets of names of which nothing was listed yet. */
+export function unlistedSets({ served = [ALL_OTHER_NAMES] }: Pins, sets: readonly string[]): string[] {
+  return sets.filter((set) => !served.includes(set))
+}
+
+/** Pins with what these sets list for the first time. Undefined when that would be too much, or too many sets. */
+export function withServedSets(pins: Pins, sets: readonly string[], entries: readonly PinnedEntry[]): Pins | undefined {
+  const served = [...(pins.served ?? [ALL_OTHER_NAMES]), ...sets]
+  return served.length > MAX_PINNED_SETS ? undefined : withAccepted({ ...pins, served }, entries, [])
 }
 
 function digestsOf(entries: readonly PinnedEntry[]): string[] {

@@ -214,6 +214,8 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'modern-client/both-eras',
     'sessions/repeatable-calls',
     'calls/spread',
+    'calls/served-names',
+    'calls/served-names-kept',
     'modern-client/modern-listen',
     'agents/recovery',
     'sessions/session',

@@ -25,4 +25,29 @@ export const ROUTING = [
       'promise.spread.one': promised('It is one call to limits and the audit.'),
     },
   },
+  {
+    title: 'Agents that serve different names (--serves)',
+    said: ['docs/agent.md, Several agents of one share'],
+    revisions: [],
+    requirements: {
+      'promise.serves.joins': promised(
+        'Agents with different patterns join one share by themselves; agents with the same are replicas of each other, in the order of their patterns or not.',
+      ),
+      'promise.serves.one-list': promised(
+        'A client is listed what each agent serves, in one list without pages, byte for byte, and nothing of an agent that another serves.',
+      ),
+      'promise.serves.routed': promised(
+        'A call goes to an agent whose patterns fit its name, the one that spells most of it out, by each door and in each era, and finds the process of the call before.',
+      ),
+      'promise.serves.away': promised(
+        'A name that no agent serves, or whose agents have gone, fails by a name that says so; calls of other names go on.',
+      ),
+      'promise.serves.judged': promised(
+        'Policies, pins and approvals judge a call by what the agent lists that runs it, wherever its client has its session.',
+      ),
+      'promise.serves.once': promised(
+        'A call that goes by name is run once, also when its agent is lost, and streams and is cancelled like any other.',
+      ),
+    },
+  },
 ] as const satisfies readonly Section[]

@@ -12,6 +12,7 @@ export interface MergedAgent {
   readonly connectedAtMs: number
   readonly lastWords?: LastWords
   readonly foreign?: ForeignAgentFacts
+  readonly serves?: readonly string[]
   /** Lanes that it has a link to, of a share that has several. */
   readonly lanes?: readonly number[]
 }

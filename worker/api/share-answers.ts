@@ -176,11 +176,12 @@ export function unreachedFacts(unreached: readonly LaneKey[]) {
   return { ...(lanes.length === 0 ? {} : { unreached_lanes: lanes }), ...(servers.length === 0 ? {} : { unreached_servers: servers }) }
 }
 
-function agentFacts({ connectedAtMs, lastWords, isolation, lanes, name, product }: MergedAgent) {
+function agentFacts({ connectedAtMs, lastWords, isolation, lanes, name, product, serves }: MergedAgent) {
   return {
     name,
     product,
     isolation,
+    ...(serves === undefined ? {} : { serves: [...serves] }),
     ...(lanes === undefined ? {} : { lanes }),
     connected_at: isoTime(connectedAtMs),
     ...(lastWords === undefined ? {} : { last_words: lastWordsOf(lastWords) }),

@@ -4,8 +4,7 @@ import { passFailure, policyFailure } from '../access/pass-failure.ts'
 import { type ForeignOpening, foreignQuery } from '../contract/foreign-makes.ts'
 import { CUT_CLOSE, type Gated, isVerdict, passQuery, refusalOf } from '../contract/trust/pass.ts'
 import type { ApprovalNote } from '../contract/trust/approvals.ts'
-import type { Pins } from '../../protocol/policy/pins.ts'
-import type { ListingTask, PinOrder } from '../contract/pinned-server.ts'
+import type { ListingTask, PinChange, PinOrder } from '../contract/pinned-server.ts'
 import type { GrantFacts, Pass } from '../contract/trust/trust-rpc.ts'
 import { MAX_CALL_TRIES } from '../limits.ts'
 import { uploadRest } from './upload.ts'
@@ -228,9 +227,9 @@ export class ShareClient {
     return this.#admitted<ListingTask | undefined>((pass) => this.#stub.pin(pass, order), refuse)
   }
 
-  /** Pins what a server offers that was listed for the first time. */
-  async pinFirst(pins: Pins): Promise<void> {
-    await this.#env.REGISTRY.getByName('registry').pin(this.#lane.share, { first: JSON.stringify(pins) }, this.server)
+  /** Pins what a server offers that was listed for the first time, or what an agent of it does. */
+  async pinFirst(change: Extract<PinChange, { readonly first: string } | { readonly served: unknown }>): Promise<void> {
+    await this.#env.REGISTRY.getByName('registry').pin(this.#lane.share, change, this.server)
   }
 
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. Rejects with PassRefused. */

@@ -1,7 +1,7 @@
 /** One stream of a Share: reads its socket, says what was taken, and attaches again after a reset. Knows no MCP. */
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
-import { groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../contract/groups.ts'
+import { groupOf, MODERN_SHARED_GROUP, routedPrefix, routeOf, SHARED_GROUP } from '../contract/groups.ts'
 import { CUT_CLOSE } from '../contract/trust/pass.ts'
 import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark, type StreamTarget } from '../contract/streams.ts'
 import { REATTACH_MS } from '../limits.ts'
@@ -161,7 +161,8 @@ export class ShareStream {
   #note(header: AgentFrame): void {
     if (this.#target.kind !== 'listen' && this.#target.kind !== 'resume') return
     const mark = markOf(header, this.#target.session)
-    if (mark === undefined) return
+    // What other children tell a session is not told again.
+    if (mark === undefined || (mark.route !== undefined && this.#target.kind === 'listen')) return
     const isNewer = this.#mark?.generation !== mark.generation || mark.n - 1 > this.#mark.n
     if (isNewer) this.#mark = { ...mark, n: mark.n - 1 }
   }
@@ -185,11 +186,14 @@ export class ShareStream {
   }
 }
 
-/** Where a message stands among those of a session's child; undefined for one without a number, or of another child. */
+/** Where a message stands among those of a session's child, or of one that runs its calls by their names; undefined for one without a number, or of another child. */
 export function markOf(header: AgentFrame, session: string): StreamMark | undefined {
   if (!('n' in header)) return undefined
   const group = groupOf(header.ch)
   const generation = Number(header.ch.slice(group.length + 1))
-  const child = group === session ? 'own' : group === SHARED_GROUP ? 'shared' : group === MODERN_SHARED_GROUP ? 'modern' : undefined
-  return child === undefined ? undefined : { child, generation, n: header.n }
+  const route = routeOf(group)
+  const base = route === '' ? group : group.slice(0, -route.length)
+  const child = base === session ? 'own' : base === SHARED_GROUP ? 'shared' : base === MODERN_SHARED_GROUP ? 'modern' : undefined
+  if (child === undefined) return undefined
+  return { child, generation, n: header.n, ...(route === '' ? {} : { route: route.slice(routedPrefix('').length) }) }
 }

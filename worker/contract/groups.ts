@@ -19,12 +19,17 @@ export function modernGroup(name: string): string {
 export const MODERN_SHARED_GROUP = modernGroup('all')
 
 /** The group whose child a mark speaks of. */
-export function markedGroup({ child }: StreamMark, session: string): string {
-  return child === 'own' ? session : child === 'shared' ? SHARED_GROUP : MODERN_SHARED_GROUP
+export function markedGroup({ child, route }: StreamMark, session: string): string {
+  const group = child === 'own' ? session : child === 'shared' ? SHARED_GROUP : MODERN_SHARED_GROUP
+  return route === undefined ? group : `${routedPrefix(group)}${route}`
 }
 
 const PREFIX = 'b-'
 const SPARE_MARK = '~'
+/** Before the name of a set of patterns; spare children have hex digits there. */
+const ROUTE_MARK = `${SPARE_MARK}+`
+const SPARE = /~[0-9a-f]/
+const SPARE_OR_BESIDE = /~(?!\+)/
 /** Hex digits of a call key that name its spare child: one child for one call. */
 const SPARE_CHARS = 12
 
@@ -50,7 +55,7 @@ export function spareGroup(group: string, key: string): string {
 }
 
 export function isSpareGroup(group: string): boolean {
-  return group.includes(SPARE_MARK) && !isBesideGroup(group)
+  return group.includes(SPARE_MARK) && SPARE.test(group)
 }
 
 /** Behind the mark of spare children, whose names are hex digits. */
@@ -70,9 +75,42 @@ export function isBesideGroup(group: string): boolean {
   return group.includes(BESIDE_MARK)
 }
 
+/**
+ * The group of the child that serves a group's clients where calls go by name (`--serves`), on an agent with another set of patterns than
+ * their own agent's. A group's name without its kind may stand in its place.
+ */
+export function routedGroup(group: string, set: string): string {
+  return `${group}${ROUTE_MARK}${nameHash(set).toString(36)}`
+}
+
+export function routedGroups(group: string, sets: readonly string[]): string[] {
+  return sets.map((set) => routedGroup(group, set))
+}
+
+/** With what the names of all these begin. */
+export function routedPrefix(group: string): string {
+  return `${group}${ROUTE_MARK}`
+}
+
+export function isRoutedGroup(group: string): boolean {
+  return group.includes(ROUTE_MARK)
+}
+
+/** What the name of a group of that kind has behind that of its clients' own; empty for any other. */
+export function routeOf(group: string): string {
+  const at = group.indexOf(ROUTE_MARK)
+  return at === -1 ? '' : group.slice(at)
+}
+
+/** The group of a child's clients, whichever of their children it is. */
+export function clientsGroup(group: string): string {
+  const at = group.indexOf(SPARE_MARK)
+  return at === -1 ? group : group.slice(0, at)
+}
+
 /** The group that a spare child belongs to, or one beside; any other group is its own. */
 export function mainGroup(group: string): string {
-  const at = group.indexOf(SPARE_MARK)
+  const at = group.search(SPARE_OR_BESIDE)
   return at === -1 ? group : group.slice(0, at)
 }
 

@@ -1,6 +1,6 @@
 /** What Worker, Share and Registry say to each other of what a server offers, and of what of that its owner has accepted. Types and names, nothing that acts. */
 import { RELAY_OWNER } from '../../protocol/frame.ts'
-import type { PinKind } from '../../protocol/policy/pins.ts'
+import type { PinKind, PinnedEntry } from '../../protocol/policy/pins.ts'
 
 /** The principal in whose name the relay lists what a server offers: no link has such an id. */
 export const RELAY_PRINCIPAL = RELAY_OWNER
@@ -26,6 +26,8 @@ export interface ListingTask {
   readonly sinceMs: number
   readonly instance: string
   readonly eras: readonly ('legacy' | 'modern')[]
+  /** Where agents serve different names: the sets of those that are there. */
+  readonly sets?: readonly string[]
   /** It is no agent's: one of the eras is enough. */
   readonly isUpstream?: true
 }
@@ -77,6 +79,8 @@ export interface ServerOrder {
 /** What changes of a share's pins: the first ones, or more that are accepted in the place of others. */
 export type PinChange =
   | { readonly first: string }
+  /** What agents of sets of names list that were not listed before, each entry with its set. */
+  | { readonly served: readonly { readonly set: string; readonly entries: readonly PinnedEntry[] }[] }
   | {
       readonly accepted: readonly { readonly kind: PinKind; readonly digest: string; readonly text: string }[]
       readonly replaced: readonly string[]

@@ -6,11 +6,14 @@ const RELAY_PURPOSES: readonly RelayPurpose[] = ['handshake', 'snapshot', 'repla
 
 /** Where the answer to a call goes. */
 export type ReturnAddress =
-  /** With `session`: the client may come back for the stream, if it owns this session. `isTranslated`: the child is of another era than its client. */
-  | { readonly to: 'call'; readonly key: string; readonly session?: string; readonly isTranslated?: true }
+  /**
+   * With `session`: the client may come back for the stream, if it owns this session. `isTranslated`: the child is of another era than its client.
+   * `isOfSeveral`: what it says that it can do is to be said of all agents of the share, which serve different names.
+   */
+  | { readonly to: 'call'; readonly key: string; readonly session?: string; readonly isTranslated?: true; readonly isOfSeveral?: true }
   /** The listening stream of a session. */
   | { readonly to: 'stream'; readonly session: string }
-  | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string }
+  | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string; readonly isOfSeveral?: true }
   /** The relay listens in the name of a session. */
   | { readonly to: 'listen'; readonly session: string }
   /** A handshake that the relay replays: the answer is for the relay. */
@@ -23,7 +26,7 @@ const KEY_CHARS = 32
 export function encodeReturnAddress(address: ReturnAddress): string {
   switch (address.to) {
     case 'call':
-      return `${address.isTranslated === true ? 't' : 'c'}${address.key}${address.session ?? ''}`
+      return `${address.isOfSeveral === true ? 'j' : address.isTranslated === true ? 't' : 'c'}${address.key}${address.session ?? ''}`
     case 'stream':
       return `g${address.session}`
     case 'listen':
@@ -31,7 +34,7 @@ export function encodeReturnAddress(address: ReturnAddress): string {
     case 'relay':
       return `r${address.purpose}`
     case 'session':
-      return `s${JSON.stringify([address.session, address.rawId, ...(address.rawToken === undefined ? [] : [address.rawToken])])}`
+      return `${address.isOfSeveral === true ? 'S' : 's'}${JSON.stringify([address.session, address.rawId, ...(address.rawToken === undefined ? [] : [address.rawToken])])}`
   }
 }
 
@@ -39,9 +42,13 @@ export function encodeReturnAddress(address: ReturnAddress): string {
 export function decodeReturnAddress(text: string | undefined): ReturnAddress | undefined {
   if (text === undefined) return undefined
   const rest = text.slice(1)
-  if (text.startsWith('c') || text.startsWith('t')) {
+  if (text.startsWith('c') || text.startsWith('t') || text.startsWith('j')) {
     const [key, session] = [rest.slice(0, KEY_CHARS), rest.slice(KEY_CHARS)]
-    return { to: 'call', key, ...(session === '' ? {} : { session }), ...(text.startsWith('t') ? { isTranslated: true } : {}) }
+    const marks = {
+      ...(text.startsWith('t') ? { isTranslated: true as const } : {}),
+      ...(text.startsWith('j') ? { isOfSeveral: true as const } : {}),
+    }
+    return { to: 'call', key, ...(session === '' ? {} : { session }), ...marks }
   }
   if (text.startsWith('g')) return { to: 'stream', session: rest }
   if (text.startsWith('l')) return { to: 'listen', session: rest }
@@ -49,14 +56,20 @@ export function decodeReturnAddress(text: string | undefined): ReturnAddress | u
     const purpose = RELAY_PURPOSES.find((known) => known === rest)
     return purpose === undefined ? undefined : { to: 'relay', purpose }
   }
-  if (!text.startsWith('s')) return undefined
+  if (!text.startsWith('s') && !text.startsWith('S')) return undefined
   try {
     const parts: unknown = JSON.parse(rest)
     if (!Array.isArray(parts)) return undefined
     const [session, rawId, rawToken]: unknown[] = parts
     if (typeof session !== 'string' || typeof rawId !== 'string') return undefined
-    return typeof rawToken === 'string' ? { to: 'session', session, rawId, rawToken } : { to: 'session', session, rawId }
+    const joined = text.startsWith('S') ? { isOfSeveral: true as const } : {}
+    return { to: 'session', session, rawId, ...(typeof rawToken === 'string' ? { rawToken } : {}), ...joined }
   } catch {
     return undefined
   }
+}
+
+/** Whether an answer is to say what all agents of its share can do: told by the first letter, since it is asked of every answer. */
+export function isOfSeveral(address: string): boolean {
+  return address.startsWith('j') || address.startsWith('S')
 }

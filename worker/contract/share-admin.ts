@@ -41,6 +41,8 @@ export interface ShareFacts extends ShareSettings, UsageAnswer {
     readonly connectedAtMs: number
     /** Since it connected. */
     readonly lastWords?: LastWords
+    /** Names of tools that are its own beside agents with others; absent: all. */
+    readonly serves?: readonly string[]
     /** Origin of its web app. */
     readonly app?: string
     /** Of an agent of another make. */

@@ -8,7 +8,9 @@ import type { ToldOfCall } from './call-records.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
+import type { ListPart, ListsToJoin, SpreadPart } from './call-parts.ts'
 import type { CutCall } from './trust/pass.ts'
+import type { ServedName } from '../../protocol/served-names.ts'
 
 /** A session, and the principal who calls: the Worker has verified the principal, and only read the session's id. */
 export interface Caller {
@@ -62,13 +64,9 @@ interface CallFacts extends Resent, ToldOfCall, Holdable {
   /** While no agent is there, what the share keeps of its server may answer it. */
   readonly canStandBy?: true
   /** It is known whether it goes to several agents: it is for its client's own, or the part of another. */
-  readonly spread?: 'own' | SpreadPart
-}
-
-/** A part of a call that goes to several agents. `of`: key of the call. */
-export interface SpreadPart {
-  readonly agent: string
-  readonly of: string
+  readonly spread?: 'own' | SpreadPart | ListPart
+  /** Of what goes by name or URI, other than calls of tools, where agents serve different ones: which it is about. */
+  readonly about?: ServedName
 }
 
 export interface SessionCallRequest extends CallFacts, Caller {
@@ -172,6 +170,8 @@ export interface Away {
   readonly isReplaceable?: boolean
   /** State of the news at that time: `agentNews` waits for the next. */
   readonly newsMark?: number
+  /** How the call fails in the end; undefined: as AGENT_AWAY. */
+  readonly failure?: Failure
 }
 
 /** The stream of an HTTP+SSE session, on which it would hear the answer, is not open: it may be attaching again. Nothing was executed. */
@@ -183,6 +183,8 @@ export interface NoStream {
 export interface BridgeFacts {
   readonly version: string
   readonly childEra: 'legacy' | 'modern'
+  /** Calls go by name to several agents, so that it holds for this name alone. */
+  readonly isRouted?: true
   /** Of a child of the handshake era: the state of its tools, by which a call of one must be checked. */
   readonly toolsVersion?: string
   /** The child's answer to initialize or server/discover, as it gave it. */
@@ -236,6 +238,8 @@ export type CallOutcome =
       readonly count: number
       readonly toolsVersion: string
     }
+  /** The list is to be made of those of several agents: of one of each of the sets of names that are `there`. */
+  | ListsToJoin
   /** The child speaks the other era: the Worker must translate by these facts, and call again. */
   | { readonly kind: 'bridge'; readonly facts: BridgeFacts }
   /** The child speaks the client's own era after all: call again, untranslated. */

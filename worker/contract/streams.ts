@@ -12,20 +12,25 @@ export interface StreamMark {
   /** Counts the children that have served this session, or all sessions. */
   readonly generation: number
   readonly n: number
+  /** Of a child that runs calls by their names: names the set of those (`routedGroup`). */
+  readonly route?: string
 }
 
 /** The same in a query; absent for a stream that begins. */
 type MarkQuery = { readonly [K in keyof StreamMark]?: string }
 
 export function markQuery(mark: StreamMark | undefined): MarkQuery {
-  return mark === undefined ? {} : { child: mark.child, generation: String(mark.generation), n: String(mark.n) }
+  if (mark === undefined) return {}
+  const { child, generation, n, route } = mark
+  return { child, generation: String(generation), n: String(n), ...(route === undefined ? {} : { route }) }
 }
 
 export function readMark(query: URLSearchParams): StreamMark | undefined {
   if (!query.has('n')) return undefined
   const named = query.get('child')
   const child = named === 'shared' || named === 'modern' ? named : 'own'
-  return { child, generation: Number(query.get('generation')), n: Number(query.get('n')) }
+  const route = query.get('route')
+  return { child, generation: Number(query.get('generation')), n: Number(query.get('n')), ...(route === null ? {} : { route }) }
 }
 
 /** Present when the call may never have been made, and is not waited for. */
@@ -59,8 +64,8 @@ export type StreamTarget =
   | { readonly kind: 'web'; readonly x: string; readonly principal: string }
   | ({ readonly kind: 'upstream' } & UpstreamAsk)
   | ({ readonly kind: 'listen' } & Caller & MarkQuery)
-  /** Goes on with a call that its client has left. */
-  | ({ readonly kind: 'resume'; readonly key: string } & Caller & MarkQuery & Probe)
+  /** Goes on with a call that its client has left. `tool`: which it calls, if any. */
+  | ({ readonly kind: 'resume'; readonly key: string; readonly tool?: string } & Caller & MarkQuery & Probe)
   | ({ readonly kind: 'session' } & Caller)
   /** Goes on with a session over HTTP+SSE whose stream broke. */
   | ({ readonly kind: 'return' } & Caller)

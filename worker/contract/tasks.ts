@@ -1,4 +1,5 @@
 /** What Workers say to a Share of tasks that servers have begun (MCP 2025-11-25, basic/utilities/tasks; SEP-2663): whose each is, and which process has it. */
+import type { ServedName } from '../../protocol/served-names.ts'
 import { isModernGroup, modernGroup } from './groups.ts'
 
 /** Where the process of a task is found: a session, or a group of clients without sessions. */
@@ -42,4 +43,9 @@ export interface TaskAnswer {
   readonly known: readonly KnownTask[]
   /** Of `note`: the same process has given this id to another principal. */
   readonly clash?: { readonly principal: string; readonly place: TaskPlace }
+}
+
+/** What a request says that names a task: where agents serve different names it goes to the one that has the tool. */
+export function aboutTask({ tool }: Pick<KnownTask, 'tool'>): { readonly about?: ServedName } {
+  return tool === undefined ? {} : { about: { kind: 'name', text: tool } }
 }

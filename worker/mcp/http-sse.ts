@@ -121,6 +121,7 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
         return undefined
       }
       const leftMs = awayLeftMs(told, Date.now() - startMs, share)
+      if (leftMs === 0 && told.failure !== undefined && !isBroken) return await refuseOnStream(share, caller, message, told.failure)
       if (leftMs === 0) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
       await agentNews(share, told, { principal: caller.principal, isResend: isBroken }, leftMs)
     } catch (error) {

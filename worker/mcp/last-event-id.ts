@@ -35,7 +35,7 @@ export async function continueStream(
   }
   const { key, rawId, rawToken, what, mark, isOver } = place
   if (isOver) return new Response(null, { status: 204 })
-  const rest = new ResumedCall(share, caller, key, mark)
+  const rest = new ResumedCall(share, caller, { key, tool: what.tool }, mark)
   if (!(await rest.open())) return failureResponse({ code: 'SESSION_NOT_FOUND' })
   const seen = mark === undefined ? undefined : { ch: channelName(markedGroup(mark, caller.session), mark.generation), n: mark.n }
   // The same id again: a client that sees nothing else still knows where it was.

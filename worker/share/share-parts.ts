@@ -11,6 +11,7 @@ import { AgentNews } from './agents/agent-news.ts'
 import { CallTurns } from './agents/call-turns.ts'
 import { LinkHealth } from './agents/link-health.ts'
 import { AgentLinks } from './agents/links.ts'
+import { ServedSets } from './agents/served-sets.ts'
 import { MessageSender } from './agents/message-sender.ts'
 import type { ForeignSurroundings } from './agents/wires/foreign-state.ts'
 import { ForeignLinks } from './agents/wires/foreign-links.ts'
@@ -28,6 +29,7 @@ import { LegacyOnModern } from './calls/legacy-on-modern.ts'
 import { ModernCalls } from './calls/modern-calls.ts'
 import { ModernOnLegacy } from './calls/modern-on-legacy.ts'
 import { OverdueCalls } from './calls/overdue-calls.ts'
+import { RoutedCalls } from './calls/routed-calls.ts'
 import { ResumedStreams } from './calls/resumed-streams.ts'
 import { Sessions } from './calls/sessions.ts'
 import { SpreadCalls } from './calls/spread-calls.ts'
@@ -135,9 +137,10 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     givenBack: (call) => unsentCalls.giveBack(call),
   })
   const sender = new MessageSender(health, callTurns)
-  const channels = new GroupChannels({ store, links, health, news, waiters, streams, callTurns })
+  const servedSets = new ServedSets(links, store)
+  const channels = new GroupChannels({ store, links, servedSets, health, news, waiters, streams, callTurns })
   const opener = new ChannelOpener(store, channels, rootOf)
-  const base = { store, links, health, news, sender, streams, waiters, ledger, runningCalls, channels, opener }
+  const base = { store, links, servedSets, health, news, sender, streams, waiters, ledger, runningCalls, channels, opener }
   const subscriptions = new Subscriptions(base)
   const listings = new ListingRows(ctx.storage.sql)
   const standbyAnswers = new StandbyAnswers({ ...base, rows: listings })
@@ -156,7 +159,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     heldWaits: new HeldWaits(streams, (principal) => waiters.isFullFor(principal)),
     idleChildren: new IdleChildren(base),
     listens: new SessionListens(base),
-    repeatableCalls: new RepeatableCalls(channels, standbyAnswers),
+    repeatableCalls: new RepeatableCalls(channels, standbyAnswers, servedSets),
   }
   const restartNews = new RestartNews(children)
   const creditGrants = new CreditGrants(children)
@@ -164,7 +167,8 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const introductions = new ChildIntroductions({ ...children, clientFrames })
   const childAsks = new ChildAsks({ ...children, clientFrames })
   const spreadCalls = new SpreadCalls(base)
-  const answers = { ...children, restartNews, clientFrames, creditGrants, introductions, childAsks, spreadCalls }
+  const routedCalls = new RoutedCalls({ ...children, spreadCalls })
+  const answers = { ...children, routedCalls, restartNews, clientFrames, creditGrants, introductions, childAsks, spreadCalls }
   const delivery = new Delivery(answers)
   const lostAgents = new LostAgents(answers)
   const sseSessions = new SseSessions(streams)

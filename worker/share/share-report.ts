@@ -59,13 +59,14 @@ export class ShareReport {
     return {
       ...settings,
       agents: there.map((link) => {
-        const { name, product, isolation, connectedAtMs, app } = link
+        const { name, product, isolation, connectedAtMs, app, set } = link
         const lastWords = links.lastWordsOf(link)
         const foreign = links.foreignFactsOf(link)
         const more = {
           ...(lastWords === undefined ? {} : { lastWords }),
           ...(foreign === undefined ? {} : { foreign }),
           ...(app === undefined ? {} : { app }),
+          ...(set === '' ? {} : { serves: set.split(',') }),
         }
         return { name, product, isolation, connectedAtMs, ...more }
       }),

@@ -1,7 +1,7 @@
 /** Several agents of one share, with real processes: what another takes over when one is killed in the middle of calls, and what all of them are asked at once. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { verifies } from '../../requirements/verifies.ts'
-import { type Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay } from '../../harness/selfhost.ts'
+import { type Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay, untilPinned } from '../../harness/selfhost.ts'
 import { toolText } from '../../harness/json.ts'
 import { connectSdk1Http } from '../../harness/sdk1-client.ts'
 import { connectSdk2Http } from '../../harness/sdk2-client.ts'
@@ -81,3 +81,27 @@ test.each(CLIENTS)(
     expect(await texts('pay')).toHaveLength(1)
   },
 )
+
+test('clients of each SDK see one server where agents serve different names, and lose no more than what has gone', async () => {
+  verifies('promise.serves.one-list', 'promise.serves.routed', 'promise.serves.away')
+  await using hasty = await startRelay([], { AWAY_WAIT_SECONDS: '1' })
+  const share = await createShare(hasty)
+  await using _looks = await startAgent(share, { command: fixture('annotated', 'seen'), args: ['--name', 'looks', '--serves', 'look'] })
+  await untilPinned(share)
+  const files = await startAgent(share, { command: fixture('echo'), args: ['--name', 'files'], env: { MCP_EDGE_SERVES: 'ech*,wait' } })
+  await using own = new AsyncDisposableStack()
+  own.use(files)
+  const clients = await Promise.all(CLIENTS.map(async ([, connect]) => own.use(await connect(share))))
+  for (const client of clients) {
+    // What an agent lists first is accepted a moment after it has come.
+    await vi.waitFor(async () => expect(await client.listTools()).toEqual(['echo', 'wait', 'look']), { timeout: 10_000 })
+    expect(toolText(await client.callTool('look'))).toBe('seen')
+    expect(toolText(await client.callTool('echo', { text: 'said' }))).toBe('said')
+  }
+  await files.program.kill9()
+  const gone = clients.map((client) =>
+    client.callTool('echo', { text: 'said' }).catch((error: unknown) => JSON.stringify(error) + String(error)),
+  )
+  for (const client of clients) expect(toolText(await client.callTool('look'))).toBe('seen')
+  for (const told of await Promise.all(gone)) expect(told).toMatch(/echo: an agent with --serves 'ech\*,wait' is not connected/)
+}, 60_000)

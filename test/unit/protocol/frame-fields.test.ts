@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Frame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame, decodeRelayFrame, type DecodedFrame, type FrameError } from '../../../protocol/frame-codec.ts'
 import { MAX_HELD_KEYS } from '../../../protocol/limits.ts'
+import { MAX_SERVED_PATTERNS } from '../../../protocol/served-names.ts'
 import { MAX_WEB_HEADERS } from '../../../protocol/web/web-limits.ts'
 import type { Result } from '../../../protocol/result.ts'
 import { concat } from '../../../protocol/splice.ts'
@@ -173,6 +174,7 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
     HELLO,
     {
       maxCalls: [...NO_COUNTS, 0],
+      patterns: ['a', null, {}, [], [''], [1], ['a b'], ['a,b'], Array.from({ length: MAX_SERVED_PATTERNS + 1 }, (_, at) => `${at}`)],
       spreads: NO_FLAGS,
       agent: ['', 'x'.repeat(65), 'a b', 'a/b', '\u007f', 'a\n', 1, null],
       instance: NO_TEXTS,
@@ -321,6 +323,7 @@ describe('a decoder refuses as bad_field', () => {
   const OPTIONAL = new Set([
     'lanes',
     'maxCalls',
+    'patterns',
     'spreads',
     'hasBody',
     'upgrade',

@@ -94,6 +94,7 @@ const agent = v.object({
   isolation: v.string(),
   connected_at: time,
   last_words: v.exactOptional(lastWords),
+  serves: v.exactOptional(v.array(v.string())),
   lanes: v.exactOptional(v.array(whole)),
   server: v.exactOptional(v.string()),
 })

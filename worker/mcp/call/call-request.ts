@@ -1,5 +1,7 @@
 /** Makes of a client's request the call that goes to the Share. */
 import type { DeclaredClient } from '../../bridge/capabilities.ts'
+import type { ServedName } from '../../../protocol/served-names.ts'
+import { isObject } from '../../../protocol/json/json-object.ts'
 import { asksForTask } from '../../bridge/tasks.ts'
 import type { Caller, GroupCallRequest, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { canStandBy } from '../../contract/listings.ts'
@@ -49,6 +51,7 @@ function callFacts(
 ): Omit<GroupCallRequest, keyof GroupClient | 'delivery'> {
   const { method, id, requestToken } = facts
   const { cursor, name, protocolVersion } = params
+  const about = method === 'tools/call' ? undefined : servedNameIn(method, params)
   return {
     key: randomKey(),
     method,
@@ -58,7 +61,18 @@ function callFacts(
     body: firstPart(bytes),
     size: bytes.length,
     ...(method === 'tools/call' && typeof name === 'string' && name.length <= MAX_TOOL_CHARS ? { tool: name } : {}),
+    ...(about === undefined ? {} : { about }),
     ...(canStandBy(method, params, greeting) ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) } : {}),
     ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
   }
+}
+
+/** What a request is about, by which it may go to one of several agents. */
+function servedNameIn(method: string, params: ClientMessage['params']): ServedName | undefined {
+  const { name, uri, ref } = params
+  if (method === 'prompts/get' && typeof name === 'string') return { kind: 'name', text: name }
+  if (method.startsWith('resources/') && typeof uri === 'string') return { kind: 'uri', text: uri }
+  if (method !== 'completion/complete' || !isObject(ref)) return undefined
+  if (typeof ref['uri'] === 'string') return { kind: 'uri', text: ref['uri'] }
+  return typeof ref['name'] === 'string' ? { kind: 'name', text: ref['name'] } : undefined
 }

@@ -22,7 +22,7 @@ import { changesHeard } from './list-changes.ts'
 import { OwnerWait } from './owner-wait.ts'
 import { LISTENER_BEHIND } from './listener-behind.ts'
 import { ListingRecorder } from './listing-recorder.ts'
-import type { News, SpreadOffer, Turns } from './renewal.ts'
+import type { News, SeveralOffer, Turns } from './renewal.ts'
 import { boundedStandbyItem } from './standby-answer.ts'
 import { CallTries, type NextTry, TAKES_TOO_LITTLE } from './tries.ts'
 import { type CallRenewed, PassRefused } from '../../carry/pass-refused.ts'
@@ -169,11 +169,11 @@ export class Courier implements ItemSource {
       case 'held':
         return this.#awaitOwner(outcome)
       case 'standby':
-        this.#put(await boundedStandbyItem(outcome, this.#request, judgeFor(this.#share)))
-        return 'done'
+        return this.#endedWith(await boundedStandbyItem(outcome, this.#request, judgeFor(this.#share)))
       case 'stale':
       case 'bridge':
       case 'spread':
+      case 'join':
       case 'native':
         return this.#hearNews(outcome)
       default:
@@ -188,9 +188,7 @@ export class Courier implements ItemSource {
     this.#owner ??= new OwnerWait(this.#share)
     if (this.#items.isOver) this.#owner.close()
     const ended = await this.#owner.wait(id, this.#request)
-    if (ended === 'again') return 'pending'
-    this.#put(ended)
-    return 'done'
+    return ended === 'again' ? 'pending' : this.#endedWith(ended)
   }
 
   /** What its client may do has changed. What is named for that is named in later tries as well. */
@@ -207,9 +205,7 @@ export class Courier implements ItemSource {
   }
 
   #decided(decision: NextTry | Extract<Item, { readonly kind: 'failed' }>): TryVerdict {
-    if (typeof decision === 'string' || decision.kind === 'news') return decision
-    this.#put(decision)
-    return 'done'
+    return typeof decision === 'string' || decision.kind === 'news' ? decision : this.#endedWith(decision)
   }
 
   #broken(): TryVerdict {
@@ -217,16 +213,16 @@ export class Courier implements ItemSource {
     return this.#decided(this.#tries.broken(Date.now()))
   }
 
-  async #hearNews(news: News | SpreadOffer): Promise<TryVerdict> {
+  async #hearNews(news: News | SeveralOffer): Promise<TryVerdict> {
     if (!this.#goesOn) return 'done'
     const sent = { request: this.#request, body: this.#body }
-    const renewal = await (news.kind === 'spread' ? this.#turns.spread?.(news, sent) : this.#turns.renew?.(news))
+    const isOfSeveral = news.kind === 'spread' || news.kind === 'join'
+    const renewal = await (isOfSeveral ? this.#turns.several?.(news, sent) : this.#turns.renew?.(news))
     if (renewal?.kind === 'call') {
       ;({ request: this.#request, body: this.#body } = renewal)
       return 'renewed'
     }
-    this.#put(this.#tries.endedBy(renewal?.item ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } }))
-    return 'done'
+    return this.#endedWith(this.#tries.endedBy(renewal?.item ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } }))
   }
 
   /** Moves a call that waits long to a stream, so that the Share may sleep. The RPC then ends with `moved`, which reads on. */
@@ -274,7 +270,11 @@ export class Courier implements ItemSource {
   }
 
   #failed(failure: Failure): 'done' {
-    this.#put({ kind: 'failed', failure })
+    return this.#endedWith({ kind: 'failed', failure })
+  }
+
+  #endedWith(item: Item): 'done' {
+    this.#put(item)
     return 'done'
   }
 

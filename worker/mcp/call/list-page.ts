@@ -5,6 +5,7 @@ import type { ShareClient } from '../../carry/share-client.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import { Courier } from './courier.ts'
 import type { Renewal } from './renewal.ts'
+import { joining } from './several/joined-list.ts'
 import { readAnswer } from './whole-message.ts'
 
 /** Ends a list of a child that is not the client's any more; nobody is told of it. */
@@ -26,7 +27,7 @@ export async function askListPage(share: ShareClient, asked: CallRequest, body: 
   // What is told by it must be what the server says now, and no other agent's.
   const { canStandBy: _, ...own } = asked
   const request = { ...own, isRelays: true, isForOwnAgent: true } as const
-  const answer = await readAnswer(new Courier(share, request, body, { renew }))
+  const answer = await readAnswer(new Courier(share, request, body, { renew, several: joining(share) }))
   if (answer === undefined || answer instanceof Uint8Array) return readPage(answer)
   if (isChanged || LOST.has(answer.code)) return 'changed'
   return answer.code === 'LINE_TOO_LONG' ? undefined : { ...answer, executed: 'no' }

@@ -104,7 +104,7 @@ export class CallTries {
     }
     this.#awaySinceMs ??= nowMs
     const leftMs = isProbe ? 0 : awayLeftMs(away, nowMs - this.#awaySinceMs, share)
-    return leftMs > 0 ? { kind: 'news', away, maxMs: leftMs } : { kind: 'failed', failure: AGENT_AWAY }
+    return leftMs > 0 ? { kind: 'news', away, maxMs: leftMs } : { kind: 'failed', failure: away.failure ?? AGENT_AWAY }
   }
 
   #mayHaveRun(nowMs: number): void {

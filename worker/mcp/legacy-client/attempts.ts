@@ -259,7 +259,7 @@ export class CallAttempts {
 
   /** Goes on with the next attempt, which the Worker that had the call may have made. */
   async *#follow(): AsyncGenerator<Item, boolean> {
-    const rest = new ResumedCall(this.#share, this.#caller, this.#current.key, undefined, true)
+    const rest = new ResumedCall(this.#share, this.#caller, { key: this.#current.key }, undefined, true)
     this.#source.close()
     this.#source = rest
     const isThere = await rest.open()

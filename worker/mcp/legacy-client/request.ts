@@ -13,8 +13,9 @@ import type { KnownGrant } from '../../carry/known-grants.ts'
 import { RETRY_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
 import { callRequest } from '../call/call-request.ts'
-import type { News, Renewal, Sent, SpreadOffer, Turns } from '../call/renewal.ts'
-import type { SpreadCall } from '../call/spread-call.ts'
+import type { News, Renewal, SeveralOffer, Sent, Turns } from '../call/renewal.ts'
+import { joinedList } from '../call/several/joined-list.ts'
+import type { SpreadCall } from '../call/several/spread-call.ts'
 import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
@@ -96,7 +97,7 @@ export class SessionRequest {
     const made = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
     const turns = {
       renew: (news: News) => this.#renewal(news, posted, key, retry),
-      spread: (offer: SpreadOffer, sent: Sent) => this.#toSeveral(offer, message, sent),
+      several: (offer: SeveralOffer, sent: Sent) => this.#toSeveral(offer, message, sent),
       judge: (grant: KnownGrant) => this.#judgeAnew(message, grant, retry),
     }
     return { ...made, request: { ...made.request, ...this.#checkedBy(message, retry) }, turns }
@@ -153,7 +154,8 @@ export class SessionRequest {
     return { ...judgedBy(''), awaitsJudgement: true, hold: undefined }
   }
 
-  async #toSeveral(offer: SpreadOffer, message: ClientMessage, sent: Sent): Promise<Renewal> {
+  async #toSeveral(offer: SeveralOffer, message: ClientMessage, sent: Sent): Promise<Renewal> {
+    if (offer.kind === 'join') return { kind: 'item', item: await joinedList(this.#share, sent, offer) }
     this.#spread = await spreadSessionCall(this.#share, this.#caller, message, offer, sent)
     return { kind: 'call', ...sent, request: { ...sent.request, spread: 'own' } }
   }

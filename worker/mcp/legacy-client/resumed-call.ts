@@ -18,6 +18,12 @@ const FAILURES: ReadonlyMap<number, Failure | undefined> = new Map([
 /** The same when the Share was reset and not reached again. */
 const UNREACHED: Failure = { code: 'INTERNAL', executed: 'unknown' }
 
+/** `tool`: of a call of one, by whose name it may have gone. */
+interface LeftCall {
+  readonly key: string
+  readonly tool?: string | undefined
+}
+
 export class ResumedCall implements ItemSource {
   readonly #share: ShareClient
   readonly #items = new ItemQueue<Item>()
@@ -25,8 +31,8 @@ export class ResumedCall implements ItemSource {
   #isDone = false
 
   /** `mark`: what the client has seen. `isProbe`: the call may never have been made, and that is told at once. */
-  constructor(share: ShareClient, caller: Caller, key: string, mark: StreamMark | undefined, isProbe = false) {
-    const probe = isProbe ? ({ isProbe: 'true' } as const) : {}
+  constructor(share: ShareClient, caller: Caller, { key, tool }: LeftCall, mark: StreamMark | undefined, isProbe = false) {
+    const probe = { ...(isProbe ? ({ isProbe: 'true' } as const) : {}), ...(tool === undefined ? {} : { tool }) }
     this.#share = share
     this.#stream = new ShareStream(
       share,

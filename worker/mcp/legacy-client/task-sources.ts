@@ -7,7 +7,7 @@ import { asksForTask, isTaskMethod, namedTask, taskListEdits, TASKS_LIST, TASKS_
 import { randomKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
-import { groupOfPlace, type KnownTask } from '../../contract/tasks.ts'
+import { aboutTask, groupOfPlace, type KnownTask } from '../../contract/tasks.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { Courier } from '../call/courier.ts'
 import { isFinal, type Item, type ItemSource, SoleItem } from '../call/item.ts'
@@ -164,7 +164,7 @@ export class NamedTask implements ItemSource {
   }
 
   /** The session that has begun it: the client's own, or of others that have named a task so the latest. */
-  async #place(): Promise<string | undefined> {
+  async #place(): Promise<KnownTask | undefined> {
     const { facts, params } = this.#posted.message
     const { principal, session } = this.#caller
     const task = namedTask(facts.method, params)
@@ -172,11 +172,12 @@ export class NamedTask implements ItemSource {
     const judge = judgeFor(this.#share)
     const known = (await findTasks(this.#share, principal, [task])).filter(isOfSession)
     const allowed = known.filter(({ tool }) => tool === undefined || judge.names(tool))
-    return allowed.some(({ place }) => place === session) ? session : allowed[0]?.place
+    return allowed.find(({ place }) => place === session) ?? allowed[0]
   }
 
-  async #sourceFor(place: string | undefined): Promise<ItemSource> {
-    if (place === undefined) return new SoleItem(NOT_FOUND)
+  async #sourceFor(known: KnownTask | undefined): Promise<ItemSource> {
+    if (known === undefined) return new SoleItem(NOT_FOUND)
+    const { place } = known
     this.#isElsewhere = place !== this.#caller.session
     const share = this.#isElsewhere ? this.#share.at(place) : this.#share
     const posted = this.#isElsewhere ? renamed(this.#posted) : this.#posted
@@ -185,7 +186,9 @@ export class NamedTask implements ItemSource {
     const rawId = this.#posted.message.facts.id?.raw ?? 'null'
     if (this.#isElsewhere && posted.message.facts.method === TASKS_RESULT)
       await this.#hearCancel(rawId, share, { ...this.#caller, session: place }, posted.message.facts.id?.raw ?? 'null')
-    return 'code' in made ? new SoleItem(refusedItem(rawId, made)) : new Courier(share, made.request, made.body, made.turns)
+    return 'code' in made
+      ? new SoleItem(refusedItem(rawId, made))
+      : new Courier(share, { ...made.request, ...aboutTask(known) }, made.body, made.turns)
   }
 
   /** What waits for a task may wait for long. `rawId` is the client's own id, `idThere` what the request is called in the session that has the task. */

@@ -11,8 +11,9 @@ import { randomKey } from '../../call-key.ts'
 import type { BridgeFacts, GroupCallRequest } from '../../contract/share-rpc.ts'
 import { findParkedCall } from './ask-client.ts'
 import { Courier } from '../call/courier.ts'
-import type { News, Renewal, Sent, SpreadOffer } from '../call/renewal.ts'
-import type { SpreadCall } from '../call/spread-call.ts'
+import type { News, Renewal, Sent, SeveralOffer } from '../call/renewal.ts'
+import { joinedList } from '../call/several/joined-list.ts'
+import type { SpreadCall } from '../call/several/spread-call.ts'
 import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { withTaskNoted } from '../call/tasks.ts'
@@ -58,11 +59,11 @@ export async function postModern(
   if (isTooLong(declared)) return failureResponse(DECLARATION_TOO_LONG, posted.facts.id?.raw)
   const route = await taskRoute({ visitor, principal, group: await groupName(principal, declared) }, posted, envelope)
   if ('code' in route) return failureResponse(route, posted.facts.id?.raw)
-  const { message, group, lane } = route
-  const client = { principal, group, ...declared }
+  const { message, group, lane, about } = route
   const mayBegin = message.facts.method === 'tools/call' && lane === principal
   const request = {
-    ...groupCallRequest(client, message, accepts.events ? 'stream' : 'single'),
+    ...groupCallRequest({ principal, group, ...declared }, message, accepts.events ? 'stream' : 'single'),
+    ...(about === undefined ? {} : { about }),
     ...(mayBegin ? ({ mayBeginTask: true } as const) : {}),
   }
   const share = visitor.shareFor(lane)
@@ -106,18 +107,17 @@ class ModernExchange implements Exchange {
       forgetTools(this.#check.audience)
     }
     this.#lists = isInspected(call.message) ? new BoundedLists(share, (bytes) => this.#taken(bytes), onHeld) : undefined
-    const { request, message, visitor, group } = call
-    const server = knownLegacyServer(visitor.share.id, group)
+    const { request, message, visitor } = call
+    const server = knownLegacyServer(visitor.share.id, request)
     const isPlain = modernVerdict(request.method) === 'forward' && readRequestState(message.params) === undefined
     const first = server === undefined || !isPlain ? undefined : this.#translated(server)
     if (server !== undefined && first !== undefined) this.#server = server
-    const onLag = request.method === 'subscriptions/listen' ? (): void => this.cancel() : undefined
     const { request: sent, body } = first ?? { request, body: message.bytes }
     const turns = {
       renew: (news: News) => this.#renew(news),
-      spread: (...told: [SpreadOffer, Sent]) => this.#toSeveral(...told),
+      several: (...told: [SeveralOffer, Sent]) => this.#toSeveral(...told),
       judge: (grant: KnownGrant) => this.#check.anew(grant),
-      onLag,
+      onLag: request.method === 'subscriptions/listen' ? (): void => this.cancel() : undefined,
     }
     this.#courier = new Courier(visitor.share, this.#check.named(sent), body, turns)
     this.#source = this.#courier
@@ -207,8 +207,9 @@ class ModernExchange implements Exchange {
     return request === undefined ? undefined : { request, body }
   }
 
-  /** Calls the other agents too where the tool only reads, as the client's own lists it now. */
-  async #toSeveral(offer: SpreadOffer, sent: Sent): Promise<Renewal> {
+  /** Makes one list of those of several agents; or calls the other agents too where the tool only reads, as the client's own lists it now. */
+  async #toSeveral(offer: SeveralOffer, sent: Sent): Promise<Renewal> {
+    if (offer.kind === 'join') return { kind: 'item', item: await joinedList(this.#call.visitor.share, sent, offer) }
     this.#spread = await this.#check.spread(offer, sent)
     return { kind: 'call', ...sent, request: { ...sent.request, spread: 'own' } }
   }
@@ -226,8 +227,8 @@ class ModernExchange implements Exchange {
 
   /** The child speaks the handshake era: the relay answers in its name, or sends it the call translated. */
   async #bridge(facts: BridgeFacts): Promise<Renewal> {
-    const { request, message, visitor, group } = this.#call
-    const server = learnLegacyServer(visitor.share.id, group, facts)
+    const { request, message, visitor } = this.#call
+    const server = learnLegacyServer(visitor.share.id, request, facts)
     if (server === undefined) return failed({ code: 'CHILD_START_FAILED', executed: 'no', detail: 'the server refused initialize' })
     this.#server = server
     switch (modernVerdict(request.method)) {

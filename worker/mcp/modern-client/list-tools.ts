@@ -5,7 +5,7 @@ import { objectIn } from '../../bridge/names.ts'
 import type { ListPage, Unlisted } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import { askListPage } from '../call/list-page.ts'
-import type { SpreadPart } from '../../contract/share-rpc.ts'
+import type { SpreadPart } from '../../contract/call-parts.ts'
 import type { ModernCall } from './request.ts'
 import { clientOf, groupCallRequest } from '../call/call-request.ts'
 

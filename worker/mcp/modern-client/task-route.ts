@@ -1,11 +1,12 @@
 /** Which lane and which group's child a request of 2026-07-28 goes to where it is about tasks: the process that has the task, whatever its client declares now. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { scanMessage } from '../../../protocol/json/json-scan.ts'
+import type { ServedName } from '../../../protocol/served-names.ts'
 import { splice } from '../../../protocol/splice.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
 import { TASKS_EXTENSION } from '../../bridge/names.ts'
 import { declaresTasks, hasOneFilter, isTaskMethod, listenedTaskEdits, listenedTasks, namedTask } from '../../bridge/tasks.ts'
-import { groupOfPlace, groupPlace, type KnownTask } from '../../contract/tasks.ts'
+import { aboutTask, groupOfPlace, groupPlace, type KnownTask } from '../../contract/tasks.ts'
 import { findTasks } from '../call/tasks.ts'
 import type { ClientMessage } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
@@ -17,6 +18,8 @@ export interface TaskRoute {
   readonly group: string
   /** Hashes to the lane. */
   readonly lane: string
+  /** Of one that names a task: what has begun that. */
+  readonly about?: ServedName
 }
 
 /** Whose request it is: its principal, and the group of clients that say the same of themselves. */
@@ -42,7 +45,8 @@ export async function taskRoute(client: Client, message: ClientMessage, { declar
   const task = namedTask(method, message.params)
   const known = task === undefined ? [] : await tasksOf(client, [task])
   const place = placeOf(known, group)
-  if (place !== undefined) return { message, group: groupOfPlace(place) ?? group, lane: principal }
+  const about = aboutTask(known.find((one) => one.place === place) ?? {})
+  if (place !== undefined) return { message, group: groupOfPlace(place) ?? group, lane: principal, ...about }
   // As its server would say first (SEP-2663, capabilities).
   const requiredCapabilities = { extensions: { [TASKS_EXTENSION]: {} } }
   return isDeclared ? { code: 'TASK_NOT_FOUND', executed: 'no' } : { code: 'CAPABILITY_REQUIRED', requiredCapabilities }

@@ -12,6 +12,10 @@ import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { LIST_ANSWER_MS, LISTING_MS } from '../../trust-limits.ts'
 import { within } from '../../within.ts'
 import { callRequest, groupCallRequest } from '../call/call-request.ts'
+import { joinedCapabilityEdits } from '../../bridge/joined-capabilities.ts'
+import { isOfSeveral } from '../../contract/return-address.ts'
+import { splice } from '../../../protocol/splice.ts'
+import { joining } from '../call/several/joined-list.ts'
 import { Courier } from '../call/courier.ts'
 import { isFinal, type ItemSource } from '../call/item.ts'
 import { send } from '../call/send.ts'
@@ -126,7 +130,7 @@ async function answered(
   if (message === undefined) return undefined
   // What is pinned must be what the server says now.
   const { canStandBy: _, ...own } = requestOf(message)
-  const courier = new Courier(share, { ...own, isRelays: true }, message.bytes)
+  const courier = new Courier(share, { ...own, isRelays: true }, message.bytes, { several: joining(share) })
   courier.linger()
   try {
     return await within(maxMs, wholeAnswer(courier))
@@ -145,7 +149,7 @@ async function wholeAnswer(source: ItemSource): Promise<ListedAnswer> {
     source.taken(body.length)
     if (header.type === 'answer' && header.size > MAX_BRIDGED_ANSWER_BYTES) return 'too_long'
     const whole = header.type === 'answer' ? answer.begin(header, body) : header.type === 'chunk' ? answer.goOn(header, body) : undefined
-    if (whole !== undefined) return whole.body
+    if (whole !== undefined) return isOfSeveral(whole.header.ra) ? splice(whole.body, joinedCapabilityEdits(whole.body)) : whole.body
     if (isFinal(item)) return undefined
   }
   return undefined

@@ -1,8 +1,9 @@
 /** Has a share's server listed and pinned: when an agent has connected, and until that has succeeded once by any Worker whose client comes. */
 import { waitUntil } from 'cloudflare:workers'
-import { firstPins, NOTHING_PINNED, PinSet, readPins } from '../../../protocol/policy/pins.ts'
+import { ALL_OTHER_NAMES, servingSet } from '../../../protocol/served-names.ts'
+import { firstPins, NOTHING_PINNED, PinSet, readPins, unlistedSets } from '../../../protocol/policy/pins.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import type { ListingTask } from '../../contract/pinned-server.ts'
+import type { ListingTask, ServerEntry } from '../../contract/pinned-server.ts'
 import { hashedName, log } from '../../log.ts'
 import { Newest } from '../../newest.ts'
 import { LISTING_RETRY_MS, MAX_KNOWN_LINKS } from '../../trust-limits.ts'
@@ -63,9 +64,28 @@ async function keep(share: ShareClient, task: ListingTask, { all, cut }: Offered
   if (cut.length > 0) log('pins.cut', { code: 'LISTING_TOO_LARGE', share: hashedName(share.id), kinds: cut.join() })
   await share.pin({ op: 'listed', task, entries: all, cut })
   const text = share.grant?.pins?.text
-  if (text !== undefined && text !== NOTHING_PINNED) logHeld(share, new PinSet(readPins(text)), all)
-  if (text !== NOTHING_PINNED) return
-  await share.pinFirst(firstPins(all.map((entry) => ({ ...entry, digest: entry.digest === '' ? undefined : entry.digest }))))
+  const entries = all.map((entry) => ({ ...entry, digest: entry.digest === '' ? undefined : entry.digest }))
+  const { sets } = task
+  if (text === NOTHING_PINNED) {
+    const first = JSON.stringify({ ...firstPins(entries), ...(sets === undefined ? {} : { served: sets }) })
+    return share.pinFirst({ first })
+  }
+  const unlisted = text === undefined || sets === undefined ? [] : unlistedSets(readPins(text), sets)
+  if (sets !== undefined && unlisted.length > 0)
+    await share.pinFirst({ served: unlisted.map((set) => ({ set, entries: entries.filter((entry) => isOfSet(entry, set, sets)) })) })
+  if (text !== undefined)
+    logHeld(
+      share,
+      new PinSet(readPins(text)),
+      all.filter((entry) => !unlisted.some((set) => isOfSet(entry, set, sets ?? []))),
+    )
+}
+
+/** Whether an entry is listed by agents of one set of names, of all that are there. What a server says of itself is of none. */
+function isOfSet({ kind, name }: Pick<ServerEntry, 'kind' | 'name'>, set: string, sets: readonly string[]): boolean {
+  if (kind === 'instructions' || kind === 'serverInfo') return false
+  const named = kind === 'tools' || kind === 'prompts' ? ({ kind: 'name', text: name } as const) : ({ kind: 'uri', text: name } as const)
+  return (servingSet(named, sets) ?? ALL_OTHER_NAMES) === set
 }
 
 /** So that whoever looks after the relay finds why a tool is missing. Its share is known by its hashed name, as in other lines. */

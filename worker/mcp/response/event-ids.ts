@@ -48,8 +48,9 @@ const encoder = new TextEncoder()
 
 const OVER = 'end'
 const NOTHING = '0'
+const OF_SESSION = 'g'
 const LETTERS = { own: 'o', shared: 's', modern: 'm' } as const
-const MARK = /^([osm])(\d{1,9})-(\d{1,15})$/
+const MARK = /^([osm])(\d{1,9})-(\d{1,15})(?:-([0-9a-z]{1,7}))?$/
 
 /** Gives the events of one stream their ids. */
 export class EventIds {
@@ -70,7 +71,7 @@ export class EventIds {
   }
 
   static ofSession(session: string): EventIds {
-    return new EventIds(session, 'g')
+    return new EventIds(session, OF_SESSION)
   }
 
   /** For an event before all others. */
@@ -85,14 +86,16 @@ export class EventIds {
 
   /** For an event right after a mark. */
   after(mark: StreamMark): string {
-    return `${this.#prefix}.${LETTERS[mark.child]}${mark.generation}-${mark.n}`
+    const { child, generation, n, route } = mark
+    return `${this.#prefix}.${LETTERS[child]}${generation}-${n}${route === undefined ? '' : `-${route}`}`
   }
 
   /** For the message that a frame begins; undefined for one that cannot be found again. */
   of(header: AgentFrame): string | undefined {
     if (header.type === 'answer') return this.last()
     const mark = markOf(header, this.#session)
-    return mark === undefined ? undefined : this.after(mark)
+    // The stream of a session goes on with what its own child has said.
+    return mark === undefined || (mark.route !== undefined && this.#prefix === OF_SESSION) ? undefined : this.after(mark)
   }
 }
 
@@ -113,9 +116,10 @@ export function readEventId(text: string): EventPlace | undefined {
 }
 
 function readMark(text: string): StreamMark | undefined {
-  const [, letter, generation, n] = MARK.exec(text) ?? []
+  const [, letter, generation, n, route] = MARK.exec(text) ?? []
   const child = letter === 'o' ? 'own' : letter === 's' ? 'shared' : 'modern'
-  return letter === undefined ? undefined : { child, generation: Number(generation), n: Number(n) }
+  if (letter === undefined) return undefined
+  return { child, generation: Number(generation), n: Number(n), ...(route === undefined ? {} : { route }) }
 }
 
 function toBase64Url(text: string): string {

@@ -5,6 +5,8 @@ import { failureOf } from '../../../protocol/failed-frame.ts'
 import type { Span } from '../../../protocol/json/json-scan.ts'
 import { TAIL_MESSAGES } from '../../../protocol/limits.ts'
 import { type Replacement, replacement, splice } from '../../../protocol/splice.ts'
+import { joinedCapabilityEdits } from '../../bridge/joined-capabilities.ts'
+import { isOfSeveral } from '../../contract/return-address.ts'
 import { Progress } from './progress.ts'
 import { restartedMark } from './restarted.ts'
 import type { EventIds } from './event-ids.ts'
@@ -146,7 +148,8 @@ export function replacementsFor(header: Answer | Notification | Ask, body: Uint8
   if (header.type === 'answer') {
     const mark = names.restarted === true && body.length === header.size ? restartedMark(body) : []
     const subscription = header.subscriptionId === undefined ? [] : [replacement(header.subscriptionId, names.rawId)]
-    return [...replaceUnlessSame(body, header.id, names.rawId), ...mark, ...subscription]
+    const capabilities = isOfSeveral(header.ra) && body.length === header.size ? joinedCapabilityEdits(body) : []
+    return [...replaceUnlessSame(body, header.id, names.rawId), ...mark, ...subscription, ...capabilities]
   }
   const replacements =
     header.token === undefined || names.rawToken === undefined ? [] : replaceUnlessSame(body, header.token, names.rawToken)

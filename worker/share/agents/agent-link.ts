@@ -1,5 +1,6 @@
 /** One connected agent: what is known of it, what goes to it, and how its socket is closed. */
 import type { RelayFrame } from '../../../protocol/frame.ts'
+import { servedSet } from '../../../protocol/served-names.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { attachmentOf, type LinkAttachment } from './link-attachment.ts'
 import type { ForeignLink } from './wires/foreign-link.ts'
@@ -20,12 +21,16 @@ export interface AgentLink {
   readonly wantsPrincipal: boolean
   /** Whether it is told what of its server is held back. */
   readonly hearsUnaccepted: boolean
+  /** Whether its children may ask a client that other children ask too. */
+  readonly asksApart: boolean
   /** An MCP server where nothing is said. */
   readonly serves: 'mcp' | 'web' | 'both'
   /** Origin of its web app; undefined where it does not say. */
   readonly app: string | undefined
   /** Whether calls of tools that only read go to it beside other such agents. */
   readonly spreads: boolean
+  /** Which names of tools are its own (`servedSet`); empty of one that has those which no other has. */
+  readonly set: string
   /** How many calls at a time it takes from this lane; undefined of one that takes any number, for which nothing is counted. */
   readonly maxCalls: number | undefined
   readonly product: string
@@ -72,10 +77,10 @@ export function linkFrom(
   connectedAtMs: number,
   wire: ForeignLink | undefined,
 ): AgentLink {
-  const { agent: name, instance, isolation, product, era = 'legacy', initializes, serves = 'mcp', app, maxCalls } = hello
-  const { wantsPrincipal = false, hearsUnaccepted = false, spreads = false } = hello
+  const { agent: name, instance, isolation, product, era = 'legacy', initializes, serves = 'mcp', app, maxCalls, patterns } = hello
+  const { wantsPrincipal = false, hearsUnaccepted = false, asksApart = false, spreads = false } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  const wants = { wantsPrincipal, hearsUnaccepted, spreads }
+  const wants = { wantsPrincipal, hearsUnaccepted, asksApart, spreads, set: servedSet(patterns) }
   return { socket, name, instance, isolation, era, sessionEra, ...wants, serves, app, maxCalls, product, connectedAtMs, wire }
 }
 

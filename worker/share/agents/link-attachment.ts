@@ -15,9 +15,11 @@ const KEPT_MEMBERS = [
   'initializes',
   'wantsPrincipal',
   'hearsUnaccepted',
+  'asksApart',
   'serves',
   'app',
   'maxCalls',
+  'patterns',
   'spreads',
 ] as const satisfies readonly (keyof Hello)[]
 

@@ -1,5 +1,6 @@
 /** The WebSockets of agents: which are let in, and which one serves a new session. What must survive hibernation is in their attachments. */
 import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
+import { servedSet } from '../../../protocol/served-names.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { ForeignAgentFacts, ForeignOpening } from '../../contract/foreign-makes.ts'
 import type { LastWords } from '../../contract/share-admin.ts'
@@ -56,11 +57,12 @@ export class AgentLinks {
   }
 
   /**
-   * Applies the joining rules of the link protocol. `isKnown`: an agent of this name was let in before and has not been
+   * Applies the joining rules of the link protocol, which hold among agents of one set of patterns. `isKnown`: an agent of this name was let in before and has not been
    * dismissed, so that it may come back whoever else has joined since. Links in `closed` have been closed, with the reason.
    */
   admit(socket: WebSocket, hello: Hello, isKnown: boolean): Admission {
-    const others = [...this.#byName.values()].filter((link) => link.name !== hello.agent)
+    const set = servedSet(hello.patterns)
+    const others = [...this.#byName.values()].filter((link) => link.name !== hello.agent && link.set === set)
     if (others.length > 0 && hello.join === 'primary' && !isKnown) return { kind: 'refused' }
     const older = this.#byName.get(hello.agent)
     const leaving = hello.join === 'replace' ? others : []

@@ -1,6 +1,6 @@
 /** Passes each message of an agent to the client that it belongs to. What no client can take yet, the agent is told to hold. */
 import type { Answer, Ask, Chunk, Failed } from '../../../protocol/frame.ts'
-import { groupOf, isBridgedGroup, isModernGroup, isSpareGroup, mainGroup } from '../../contract/groups.ts'
+import { clientsGroup, groupOf, isBridgedGroup, isModernGroup, isSpareGroup } from '../../contract/groups.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { Askers } from '../children/askers.ts'
@@ -226,7 +226,7 @@ export class Delivery {
       if (target.kind === 'sockets' && header.type === 'answer') target.sockets.forEach((socket) => this.#parts.streams.markBegun(socket))
     }
     if (target.kind === 'sockets') {
-      if (header.type !== 'answer') this.#parts.untaken.sent(target.sockets, header, Date.now())
+      if (header.type !== 'answer' && target.isOverheard !== true) this.#parts.untaken.sent(target.sockets, header, Date.now())
       this.#toSockets(target, header.ch, frame, bodyBytes)
     } else if (target.kind === 'waiter')
       this.#parts.clientFrames.toWaiter(target.waiter, frame, bodyBytes, isWhole && header.type === 'answer', isFailure)
@@ -234,7 +234,7 @@ export class Delivery {
 
   #toSockets({ sockets, isOverheard }: Extract<Target, { kind: 'sockets' }>, ch: string, frame: Uint8Array, bodyBytes: number): void {
     const group = groupOf(ch)
-    if (isOverheard === true) this.#parts.clientFrames.toListeners(sockets, mainGroup(group), frame, bodyBytes)
+    if (isOverheard === true) this.#parts.clientFrames.toListeners(sockets, clientsGroup(group), frame, bodyBytes)
     else this.#parts.clientFrames.toSockets(sockets, group, frame, bodyBytes)
   }
 }

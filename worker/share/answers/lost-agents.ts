@@ -4,6 +4,8 @@ import type { Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import { failureFrame } from '../../contract/failure-frame.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import type { RestartNews } from './restart-news.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { ClientFrames } from './client-frames.ts'
 import { type AgentLinks } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
@@ -18,6 +20,8 @@ const LOST: Failure = { code: 'AGENT_LOST', executed: 'unknown' }
 
 interface Parts {
   readonly store: Store
+  readonly servedSets: ServedSets
+  readonly restartNews: RestartNews
   readonly links: AgentLinks
   readonly streams: Streams
   readonly waiters: Waiters
@@ -53,8 +57,11 @@ export class LostAgents {
 
   /** An agent is back, or a new one under its name: settles what the old link left behind. */
   returned(link: AgentLink, hello: Hello): void {
-    const before = this.#parts.store.links.get(link.name)
-    this.#parts.store.links.put(link.name, link.instance)
+    const { store, servedSets, restartNews } = this.#parts
+    const before = store.links.get(link.name)
+    store.links.put(link.name, link.instance)
+    store.links.serves(link.name, link.set)
+    if (servedSets.hasAny && before?.instance !== link.instance) restartNews.namesChanged()
     if (before !== undefined && before.instance !== link.instance) this.#failCallsOf(link.name, LOST)
     else this.#sendAgain(link.name, hello.held)
     if (before !== undefined) this.#parts.channels.endStandIns()
@@ -62,7 +69,9 @@ export class LostAgents {
 
   /** An agent that was told to go, by the owner or by another agent's takeover, does not come back. */
   dismissed(name: string): void {
-    this.#parts.store.links.drop(name)
+    const { store, servedSets, restartNews } = this.#parts
+    if (servedSets.hasAny) restartNews.namesChanged()
+    store.links.drop(name)
     this.#failCallsOf(name, LOST)
     this.#parts.channels.endStandIns()
   }

@@ -4,6 +4,7 @@ import { ALL_LIST_CHANGES, changeMethods, honouredFilter } from '../../bridge/li
 import { MAX_LEFT_STREAMS, MAX_TOLD_CLIENTS, UNTAKEN_MS } from '../../limits.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import type { AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { StandbyAnswers } from './standby-answers.ts'
 import { type Store } from '../rows/store.ts'
 import type { StreamAttachment, Streams, ToldChanges } from '../clients/streams.ts'
@@ -13,6 +14,7 @@ import type { AgentLink } from '../agents/agent-link.ts'
 interface Parts {
   readonly store: Store
   readonly links: AgentLinks
+  readonly servedSets: ServedSets
   readonly streams: Streams
   readonly standbyAnswers: StandbyAnswers
 }
@@ -45,6 +47,13 @@ export class RestartNews {
       const { kind, session } = attachment
       if (session !== undefined && (kind === 'listen' || kind === 'session')) this.#told.add(session)
     }
+  }
+
+  /** Agents of the share serve different names, and one of them has come or is lost for good: what is listed of all has changed. */
+  namesChanged(): void {
+    const concerned = this.#parts.streams.all().filter(isListening)
+    if (concerned.length > MAX_TOLD_CLIENTS) return
+    for (const { socket, attachment } of concerned) this.#tell(socket, attachment.kind, this.#changesFor(attachment))
   }
 
   /** A session's child was started anew for a request of its client. */
@@ -83,8 +92,8 @@ export class RestartNews {
   }
 
   #isConcerned({ socket, attachment }: Listening, link: AgentLink): boolean {
-    const { kind, session, group, isListen } = attachment
-    if (socket.readyState !== WebSocket.OPEN || kind === 'asking' || (kind === 'call' && isListen !== true)) return false
+    const { session, group } = attachment
+    if (!isListening({ socket, attachment })) return false
     const { store, links } = this.#parts
     const record = store.channels.get(group)
     // It began while no agent was there, and knows what an earlier one offered.
@@ -108,6 +117,7 @@ export class RestartNews {
 
   /** The lists of whose changes the server has declared that it notifies. */
   #sessionChanges(session: string): readonly string[] {
+    if (this.#parts.servedSets.hasAny) return changeMethods(ALL_LIST_CHANGES)
     const server = this.#parts.standbyAnswers.server(session)
     if (server === undefined) return []
     const facts = server.era === 'modern' ? readDiscoverResult(server.answer) : readInitializeResult(server.answer)
@@ -118,4 +128,8 @@ export class RestartNews {
 /** Whether a stream may be gone on which this was told: as for what a server says (`clients/untaken-messages.ts`). */
 function mayBeUntaken({ atMs }: ToldChanges): boolean {
   return Date.now() - atMs < UNTAKEN_MS
+}
+
+function isListening({ socket, attachment: { kind, isListen } }: Listening): boolean {
+  return socket.readyState === WebSocket.OPEN && (kind === 'listen' || kind === 'session' || kind === 'subscription' || isListen === true)
 }

@@ -3,7 +3,7 @@ import type { Ask, Chunk, Notification } from '../../../protocol/frame.ts'
 import { childNotificationVerdict } from '../../bridge/legacy-to-modern.ts'
 import { isExtensionNotification } from '../../bridge/names.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
-import { isBesideGroup, isBridgedGroup, mainGroup, groupOf, isModernGroup, SHARED_GROUP } from '../../contract/groups.ts'
+import { clientsGroup, groupOf, isBesideGroup, isBridgedGroup, isModernGroup, isRoutedGroup, SHARED_GROUP } from '../../contract/groups.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
@@ -59,14 +59,14 @@ export class Routing {
     const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
     if (isProgress && header.sure) return call ?? DROP
     // Of a task, whose call is answered: its session's client still knows the token.
-    if (isProgress) return (header.ra === undefined ? this.#listenerTarget(group) : undefined) ?? DROP
+    if (isProgress) return (header.ra === undefined ? this.#listenerTarget(clientsGroup(group)) : undefined) ?? DROP
     // What is said there of itself by a child of another agent than its clients' concerns nobody.
     if (isBesideGroup(group)) return DROP
-    if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
+    if (clientsGroup(group) === SHARED_GROUP) return this.#sharedTarget(header, group, call)
     if (isBridgedGroup(group)) return this.#bridgedTarget(header, group, call)
     // Clients without sessions have no streams but those of calls, and it must not be guessed whose a message is.
     if (isModernGroup(group)) return header.sure ? (call ?? DROP) : DROP
-    const listener = this.#listenerTarget(group)
+    const listener = this.#listenerTarget(clientsGroup(group), isRoutedGroup(group))
     // What belongs to no call must not go onto a call's stream (MCP 2025-11-25, basic/transports, listening for messages).
     if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD
     // The client may come back for the stream that it has left; an ask must not be lost until then.
@@ -97,7 +97,7 @@ export class Routing {
     // Of a call, or of nobody: it must not be guessed whose they are.
     const isOfCall = header.method === 'notifications/message' || isExtensionNotification(header.method)
     if (isOfCall) return header.sure ? (call ?? DROP) : DROP
-    const main = mainGroup(group)
+    const main = clientsGroup(group)
     const sockets = this.#parts.subscriptions.wanting(main, header.method, header.uri)
     return main === group ? { kind: 'sockets', sockets } : { kind: 'sockets', sockets, isOverheard: true }
   }
@@ -112,12 +112,12 @@ export class Routing {
   }
 
   /** A shared child's messages go to the sessions that they concern; log messages, and what nobody here knows, to nobody once it has served two. */
-  #sharedTarget(header: Message, call: Target | undefined): Target {
+  #sharedTarget(header: Message, group: string, call: Target | undefined): Target {
     if (header.type === 'ask') return DROP
     const { store, streams } = this.#parts
     if (header.method === 'notifications/resources/updated') {
       const sockets = store.requests.subscribers(header.uri ?? '').flatMap((session) => streams.listener(session) ?? [])
-      return { kind: 'sockets', sockets }
+      return { kind: 'sockets', sockets, ...(group === SHARED_GROUP ? {} : { isOverheard: true }) }
     }
     if (header.type === 'notification' && header.task !== undefined) {
       const owners = store.tasks.inGroup(SHARED_GROUP, header.task, Date.now()).map(({ place }) => place)
@@ -125,9 +125,15 @@ export class Routing {
       return { kind: 'sockets', sockets: owners.flatMap((place) => streams.listener(place) ?? []), absent }
     }
     if (header.method.endsWith('/list_changed')) {
-      const sockets = streams.listeners(SHARED_GROUP)
+      // Of an agent that serves some names: all sessions are listed them, whichever agent is their own.
+      const isRouted = group !== SHARED_GROUP
+      const sockets = isRouted
+        ? streams.all().flatMap(({ socket, attachment: { kind } }) => (kind === 'listen' || kind === 'session' ? [socket] : []))
+        : streams.listeners(SHARED_GROUP)
+      if (isRouted) return { kind: 'sockets', sockets, isOverheard: true }
       return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
     }
+    if (group !== SHARED_GROUP) return header.sure ? (call ?? DROP) : DROP
     if (store.sessions.hasSeveral()) return DROP
     if (header.sure && call !== undefined) return call
     // It might be about a session that has ended: only if the child has served one session is it certainly this one's.
@@ -154,8 +160,9 @@ export class Routing {
     return { kind: 'sockets', sockets: call.kind === 'sockets' ? [...new Set([...call.sockets, ...listeners])] : listeners }
   }
 
-  #listenerTarget(session: string): Target | undefined {
+  /** `isOverheard`: it is told by a child of another agent than the session's own. */
+  #listenerTarget(session: string, isOverheard = false): Extract<Target, { kind: 'sockets' }> | undefined {
     const socket = this.#parts.streams.listener(session)
-    return socket === undefined ? undefined : { kind: 'sockets', sockets: [socket] }
+    return socket === undefined ? undefined : { kind: 'sockets', sockets: [socket], ...(isOverheard ? { isOverheard } : {}) }
   }
 }

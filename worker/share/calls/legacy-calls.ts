@@ -1,26 +1,29 @@
 /** Requests and notifications of sessions: finds the session's agent and channel, sends them on, and waits where an answer is due. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { isTaskMethod } from '../../bridge/tasks.ts'
-import { isLoggingLevel } from '../../bridge/names.ts'
-import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES } from '../../limits.ts'
+import { MAX_HANDSHAKE_BYTES } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
-import type { Caller, CallOutcome, SessionCallRequest, SendOutcome, SendRequest, SpreadPart } from '../../contract/share-rpc.ts'
+import type { Caller, CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/share-rpc.ts'
+import type { SpreadPart } from '../../contract/call-parts.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
-import { type AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { Sessions } from './sessions.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { type Store } from '../rows/store.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Streams } from '../clients/streams.ts'
-import { EMPTY_RESULT, failed, judgedElsewhere, stale, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
+import { failed, judgedElsewhere, stale } from './outcomes.ts'
 import type { SpreadCalls } from './spread-calls.ts'
+import type { Aside, RoutedCalls } from './routed-calls.ts'
 import type { SseSessions } from './sse-sessions.ts'
 import { keptRequest } from '../rows/kept-requests.ts'
+import { settingKept } from './kept-settings.ts'
+import { sharedInitialize } from './shared-initialize.ts'
 import type { AskingWorkers } from '../clients/asking-workers.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import { cancelTag, type MessageSender } from '../agents/message-sender.ts'
@@ -31,7 +34,6 @@ import { type AgentLink, namedOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
-  readonly links: AgentLinks
   readonly sessions: Sessions
   readonly channels: GroupChannels
   readonly opener: ChannelOpener
@@ -48,6 +50,8 @@ interface Parts {
   readonly standbyAnswers: StandbyAnswers
   readonly restartNews: RestartNews
   readonly spreadCalls: SpreadCalls
+  readonly servedSets: ServedSets
+  readonly routedCalls: RoutedCalls
 }
 
 /** Notifications about one client, which mean nothing to a child that serves many. */
@@ -75,12 +79,14 @@ export class LegacyCalls {
     // HTTP+SSE is of the handshake era: a client that looks for the newer one here is to begin with initialize, whatever its server speaks.
     if (request.delivery === 'session' && request.method === 'server/discover')
       return this.#parts.sseSessions.tell(request, failed({ code: 'METHOD_UNKNOWN', detail: 'HTTP+SSE begins with initialize' }))
-    if (typeof request.spread === 'object') return this.#beside(request, session, request.spread)
+    if (typeof request.spread === 'object' && 'agent' in request.spread) return this.#beside(request, session, request.spread)
     // Answers over HTTP+SSE go onto the session's stream, so it is not known here which calls still run.
     const goesOn = request.isResend === true || session.transport === 'sse'
+    const way = this.#parts.servedSets.hasAny ? this.#parts.routedCalls.way(request, session, goesOn) : undefined
+    if (way !== undefined) return this.#told(request, 'kind' in way ? way : await this.#aside(request, session, way))
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
     const standby = this.#parts.standbyAnswers.for(request, link)
-    if (standby !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.tell(request, standby) : standby
+    if (standby !== undefined) return this.#told(request, standby)
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
       const outcome = this.#onOtherAgent(request, session)
@@ -89,24 +95,49 @@ export class LegacyCalls {
       waiters.turnAway(request.key, Date.now(), away.newsMark)
       return away
     }
-    // The child that may have run it is gone: nobody can tell, and another must not run it a second time.
-    if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.repeatableCalls.mayRepeat(request)) {
-      const failure = { code: 'AGENT_LOST', executed: 'unknown' } as const
-      this.#parts.clientFrames.failResumed(request.key, session.id, failure)
-      return failed(failure)
-    }
+    if (!this.#mayTake(request, channels.groupFor(session))) return this.#mayHaveRun(request)
     if (link.sessionEra === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = this.#parts.opener.ready(session, link, isInitialize)
-    if (request.toolsVersion !== undefined) {
-      const toolsVersion = this.#parts.links.toolsVersion(link, channel.ch)
-      if (request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
+    const instead = this.#instead(request, link, channel)
+    if (instead !== undefined) return this.#told(request, instead)
+    if (request.method === 'logging/setLevel') this.#parts.opener.tellLevel(session.id, keptRequest(request, ''))
+    const local = isInitialize ? await sharedInitialize(this.#parts, request, channel, link) : settingKept(store, request, channel.group)
+    return local === undefined ? this.#forward(request, channel, link) : this.#told(request, local)
+  }
+
+  /** What is answered without an agent; over HTTP+SSE on the session's stream, by whose Worker a call goes to several. */
+  #told(request: SessionCallRequest, outcome: CallOutcome): CallOutcome {
+    if (request.delivery !== 'session') return outcome
+    const { sseSessions } = this.#parts
+    return outcome.kind === 'join' || outcome.kind === 'spread' ? sseSessions.translate(request) : sseSessions.tell(request, outcome)
+  }
+
+  #mayTake(request: SessionCallRequest, group: string): boolean {
+    return this.#parts.channels.mayTake(group, request) || this.#parts.repeatableCalls.mayRepeat(request)
+  }
+
+  /** The child that may have run it is gone: nobody can tell, and another must not run it a second time. */
+  #mayHaveRun({ key, session }: SessionCallRequest): CallOutcome {
+    const failure = { code: 'AGENT_LOST', executed: 'unknown' } as const
+    this.#parts.clientFrames.failResumed(key, session, failure)
+    return failed(failure)
+  }
+
+  /** A request that goes by its name to another agent than the session's own. */
+  #aside(request: SessionCallRequest, session: Session, { group, link, away }: Aside): Promise<CallOutcome> | CallOutcome {
+    const { store, waiters, opener, servedSets } = this.#parts
+    if (link === undefined) {
+      const outcome = this.#onOtherAgent(request, session)
+      if (outcome === undefined) waiters.turnAway(request.key, Date.now(), away.newsMark)
+      return outcome ?? away
     }
-    const offer = link.spreads ? this.#offer(request, link, channel) : undefined
-    if (offer !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.translate(request) : offer
-    const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
-    if (local !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.tell(request, local) : local
-    return this.#forward(request, channel, link)
+    if (!this.#mayTake(request, group)) return this.#mayHaveRun(request)
+    if (request.bridge !== undefined) return { kind: 'native' }
+    const channel = opener.readyRouted(session, link, (uri) => servedSets.serving({ kind: 'uri', text: uri }) === link.set)
+    const local = settingKept(store, request, channel.group)
+    if (local !== undefined) return this.#told(request, local)
+    return this.#instead(request, link, channel) ?? this.#forward(request, channel, link, channel.isAnew)
   }
 
   /** The Worker that waited for an agent with a call that its client had left has given up. */
@@ -116,7 +147,7 @@ export class LegacyCalls {
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
-    const { store, sessions, askingWorkers, channels, sender, legacyOnModern } = this.#parts
+    const { store, sessions, askingWorkers, channels, sender, legacyOnModern, routedCalls } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     const session = sessions.of(request)
     if ('code' in session) return failed(session)
@@ -124,6 +155,9 @@ export class LegacyCalls {
     const told = askingWorkers.answer(request)
     if (told !== undefined) return told
     if (request.requestId !== undefined) this.#parts.heldWaits.cancel(session.id, request.requestId.raw)
+    if (request.requestId !== undefined && this.#parts.servedSets.hasAny) routedCalls.cancel(session, request)
+    const asker = request.kind === 'response' ? routedCalls.askerOf(session, request.rawId ?? '') : undefined
+    if (asker !== undefined) return routedCalls.respond(request, asker)
     const link = channels.linkFor(session)
     const isBeginning = request.method === 'notifications/initialized'
     if (isBeginning && this.#parts.standbyAnswers.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
@@ -174,75 +208,52 @@ export class LegacyCalls {
   #onOtherAgent(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
     const link = request.awaitsJudgement === true ? undefined : this.#parts.repeatableCalls.otherAgentFor(request)
     if (link === undefined || link.sessionEra !== 'legacy' || request.bridge !== undefined) return undefined
-    const { opener, links } = this.#parts
+    const { opener, servedSets } = this.#parts
     if (request.isForOwnAgent !== true) return this.#forward(request, opener.readyAlone(session, link, request.key), link, true)
     const channel = opener.readyBeside(session, link)
-    return judgedElsewhere(request, link.name, links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link, true)
+    return judgedElsewhere(request, link.name, servedSets.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link, true)
   }
 
-  /** A call that may go to all agents, unless it is to begin a task. */
-  #offer(request: SessionCallRequest, link: AgentLink, { ch }: GroupChannel): CallOutcome | undefined {
-    if (request.mayBeginTask === true) return undefined
-    return this.#parts.spreadCalls.offer(request, link, this.#parts.links.toolsVersion(link, ch), ({ sessionEra }) => sessionEra)
+  /** What is told in place of a request that was judged by other tools, or that goes to several agents, or may, unless it is to begin a task. */
+  #instead(request: SessionCallRequest, link: AgentLink, { ch }: GroupChannel): CallOutcome | undefined {
+    const { servedSets, routedCalls } = this.#parts
+    if (request.toolsVersion === undefined && !link.spreads && !servedSets.hasAny) return undefined
+    const toolsVersion = servedSets.toolsVersion(link, ch)
+    const several =
+      request.mayBeginTask === true ? undefined : routedCalls.several(request, link, toolsVersion, ({ sessionEra }) => sessionEra)
+    return stale(request, toolsVersion) ?? several
   }
 
   /** A part of a call that goes to several agents, for one of them. */
   #beside(request: SessionCallRequest, session: Session, { agent }: SpreadPart): Promise<CallOutcome> | CallOutcome {
-    const { channels, links, opener, spreadCalls } = this.#parts
+    const { channels, servedSets, opener, spreadCalls } = this.#parts
     const link = spreadCalls.linkNamed(agent)
     if (link?.sessionEra !== 'legacy') return failed({ code: 'AGENT_AWAY', executed: request.isResend === true ? 'unknown' : 'no' })
     const channel = opener.readyBeside(session, link)
     if (!channels.mayTake(channel.group, request)) return failed({ code: 'AGENT_LOST', executed: 'unknown' })
-    return stale(request, links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link, true)
+    return stale(request, servedSets.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link, true)
   }
 
-  /** A shared child was initialised by the relay: its answer serves every client. */
-  async #sharedInitialize(request: SessionCallRequest, channel: GroupChannel, link: AgentLink): Promise<CallOutcome | undefined> {
-    if (channel.group !== SHARED_GROUP) return undefined
-    const { store, waiters, introductions } = this.#parts
-    const snapshot = store.channels.snapshot(SHARED_GROUP)
-    if (snapshot !== undefined) return { kind: 'initialized', answer: snapshot }
-    const outcome = waiters.wait(request.key, {
-      group: channel.group,
-      agent: link.name,
-      session: request.session,
-      principal: request.principal,
-      isInitialize: true,
-      restarted: false,
-      canStream: false,
-    })
-    introductions.holdFor(request.key, (answer) => ({ kind: 'initialized', answer }))
-    return outcome
-  }
-
-  /** Requests that set something for their session: kept for new children, and answered here when the child need not hear of them. */
-  #answerHere(request: SessionCallRequest, session: Session, { group }: GroupChannel): CallOutcome | undefined {
-    const { requests } = this.#parts.store
-    const { method, uri, level, size } = request
-    const isShared = group === SHARED_GROUP
-    if (size > MAX_REPLAYED_BYTES) return undefined
-    if (method === 'logging/setLevel' && level !== undefined && isLoggingLevel(level))
-      return requests.setLevel(session.id, keptRequest(request, level), isShared) ? undefined : EMPTY_RESULT
-    if (method === 'resources/unsubscribe' && uri !== undefined)
-      return requests.unsubscribe(session.id, uri, isShared) ? undefined : EMPTY_RESULT
-    if (method !== 'resources/subscribe' || uri === undefined) return undefined
-    if (!requests.hasRoomFor(session.id, uri, size)) return TOO_MANY_SUBSCRIPTIONS
-    return requests.subscribe(session.id, keptRequest(request, uri), isShared) ? undefined : EMPTY_RESULT
-  }
-
-  #forward(request: SessionCallRequest, { ch, group }: GroupChannel, link: AgentLink, isApart = false): Promise<CallOutcome> | CallOutcome {
+  /** `isNewApart`: of a child beside the session's own, whether it remembers nothing that the client has told the one before. */
+  #forward(
+    request: SessionCallRequest,
+    { ch, group }: GroupChannel,
+    link: AgentLink,
+    isNewApart?: boolean,
+  ): Promise<CallOutcome> | CallOutcome {
     const { key, method, id, token, session, size, rawId, rawToken } = request
     const isInitialize = method === 'initialize'
     const hasNewChild = this.#parts.store.sessions.get(session)?.restarted === true
-    const restarted = isApart || hasNewChild
-    if (hasNewChild && !isApart) {
+    const restarted = isNewApart ?? hasNewChild
+    if (hasNewChild && isNewApart === undefined) {
       this.#parts.store.sessions.clearRestarted(session)
       this.#parts.restartNews.restarted(session)
     }
     const isForSession = request.delivery === 'session'
+    const several = isInitialize && this.#parts.servedSets.hasAny ? ({ isOfSeveral: true } as const) : {}
     const ra = isForSession
-      ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }) })
-      : encodeReturnAddress({ to: 'call', key, ...(request.delivery === 'stream' ? { session } : {}) })
+      ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }), ...several })
+      : encodeReturnAddress({ to: 'call', key, ...(request.delivery === 'stream' ? { session } : {}), ...several })
     const header = {
       type: 'call',
       ch,

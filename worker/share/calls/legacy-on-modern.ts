@@ -16,7 +16,7 @@ import type {
 } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
-import { type AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import { type Store } from '../rows/store.ts'
@@ -33,7 +33,7 @@ import { type AgentLink, namedOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
-  readonly links: AgentLinks
+  readonly servedSets: ServedSets
   readonly channels: GroupChannels
   readonly opener: ChannelOpener
   readonly streams: Streams
@@ -217,7 +217,7 @@ export class LegacyOnModern {
 
   /** Names the state of everything that a translation depends on. */
   #version(session: string, { ch }: GroupChannel, link: AgentLink): string {
-    return `${this.#parts.links.toolsVersion(link, ch)} ${this.#level(session) ?? ''}`
+    return `${this.#parts.servedSets.toolsVersion(link, ch)} ${this.#level(session) ?? ''}`
   }
 
   #facts(session: string, channel: GroupChannel, link: AgentLink): BridgeFacts {

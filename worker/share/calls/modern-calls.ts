@@ -2,19 +2,23 @@
 import { MAX_WAITING_CALLS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
-import type {
-  CallOutcome,
-  GroupCallRequest,
-  CancelRequest,
-  LeftOrder,
-  SendOutcome,
-  SpreadPart,
-  SubscribeOrder,
-} from '../../contract/share-rpc.ts'
+import type { CallOutcome, GroupCallRequest, CancelRequest, LeftOrder, SendOutcome, SubscribeOrder } from '../../contract/share-rpc.ts'
+import type { SpreadPart } from '../../contract/call-parts.ts'
 import { isAnonymous } from '../../contract/trust/principals.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import { besideGroup, BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
-import { type AgentLinks } from '../agents/links.ts'
+import {
+  besideGroup,
+  BRIDGED_SHARED_GROUP,
+  bridgedGroup,
+  MODERN_SHARED_GROUP,
+  modernGroup,
+  routedGroups,
+  routeOf,
+  spareGroup,
+} from '../../contract/groups.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
+import type { RoutedCalls } from './routed-calls.ts'
+import { randomKey } from '../../call-key.ts'
 import { judgedElsewhere, stale } from './outcomes.ts'
 import { bridgedGroupOn } from './bridged-children.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
@@ -32,7 +36,8 @@ import { type AgentLink, namedOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
-  readonly links: AgentLinks
+  readonly servedSets: ServedSets
+  readonly routedCalls: RoutedCalls
   readonly channels: GroupChannels
   readonly opener: ChannelOpener
   readonly waiters: Waiters
@@ -54,18 +59,22 @@ export class ModernCalls {
     this.#parts = parts
   }
 
-  call(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> {
-    const { store, links, channels, opener, waiters, turns, repeatableCalls } = this.#parts
+  call(asked: GroupCallRequest): CallOutcome | Promise<CallOutcome> {
+    const { store, servedSets, channels, opener, waiters, turns, repeatableCalls, routedCalls } = this.#parts
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
-    if (waiters.size + turns.size >= MAX_WAITING_CALLS || waiters.isFullFor(request.principal))
+    if (waiters.size + turns.size >= MAX_WAITING_CALLS || waiters.isFullFor(asked.principal))
       return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
-    if (typeof request.spread === 'object') return this.#beside(request, request.spread)
+    if (typeof asked.spread === 'object' && 'agent' in asked.spread) return this.#beside(asked, asked.spread)
+    const way = servedSets.hasAny ? routedCalls.groupWay(asked, this.#lastGroup(asked.group)) : undefined
+    if (way !== undefined && 'kind' in way) return way
+    const { request, can } = way ?? { request: asked, can: undefined }
     const group = this.#lastGroup(request.group)
     const goesOn = request.isResend === true || request.input !== undefined
-    const link = group === undefined ? channels.chooseLink() : goesOn ? channels.linkForGroup(group) : channels.linkForCall(group)
+    const link =
+      group === undefined ? channels.chooseLink(can) : goesOn ? channels.linkForGroup(group, can) : channels.linkForCall(group, can)
     const standby = this.#parts.standbyAnswers.for(request, link)
     if (standby !== undefined) return standby
-    if (link === undefined) return this.#onOtherAgent(request) ?? channels.away()
+    if (link === undefined) return this.#onOtherAgent(request) ?? way?.away ?? channels.away()
     const apart = link.maxCalls === undefined || goesOn ? undefined : this.#onOtherAgent(request, link)
     if (apart !== undefined) return apart
     if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, link)
@@ -75,15 +84,15 @@ export class ModernCalls {
     if (!channels.mayTake(own, request) && !repeatableCalls.mayRepeat(request))
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     const channel = opener.readyWithoutSession(own, request.principal, link)
-    const toolsVersion = links.toolsVersion(link, channel.ch)
+    const toolsVersion = servedSets.toolsVersion(link, channel.ch)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    const offer = link.spreads ? this.#parts.spreadCalls.offer(request, link, toolsVersion, ({ era }) => era) : undefined
-    return offer ?? this.#forward(request, channel, link)
+    const several = routedCalls.several(request, link, toolsVersion, ({ era }) => era)
+    return several ?? this.#forward(request, channel, link)
   }
 
   /** A part of a call that goes to several agents, for one of them. */
   #beside(request: GroupCallRequest, { agent }: SpreadPart): CallOutcome | Promise<CallOutcome> {
-    const { spreadCalls, opener, channels, links, modernOnLegacy } = this.#parts
+    const { spreadCalls, opener, channels, servedSets, modernOnLegacy } = this.#parts
     const link = spreadCalls.linkNamed(agent)
     if (link === undefined || (link.era === 'legacy') !== (request.bridge !== undefined))
       return { kind: 'failed', failure: { code: 'AGENT_AWAY', executed: request.isResend === true ? 'unknown' : 'no' } }
@@ -93,12 +102,12 @@ export class ModernCalls {
     const group = besideGroup(groupOn(link, request.group), link.name)
     const channel = opener.readyWithoutSession(group, request.principal, link)
     if (!channels.mayTake(group, request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
-    return stale(request, links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link)
+    return stale(request, servedSets.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link)
   }
 
   /** Another agent runs the call, if it may run twice. `busy`: its own, if that is there and may run as many calls as it takes. */
   #onOtherAgent(request: GroupCallRequest, busy?: AgentLink): CallOutcome | Promise<CallOutcome> | undefined {
-    const { repeatableCalls, opener, links, modernOnLegacy } = this.#parts
+    const { repeatableCalls, opener, servedSets, modernOnLegacy } = this.#parts
     if (request.input !== undefined || request.awaitsJudgement === true) return undefined
     const link = busy === undefined ? repeatableCalls.otherAgentFor(request) : repeatableCalls.agentWithRoomFor(request, busy)
     if (link?.era === 'legacy') return modernOnLegacy.callApart(request, link)
@@ -107,7 +116,7 @@ export class ModernCalls {
     const isJudged = request.isForOwnAgent === true
     const group = isJudged ? besideGroup(own, link.name) : spareGroup(own, request.key)
     const channel = opener.readyWithoutSession(group, request.principal, link)
-    const unjudged = isJudged ? judgedElsewhere(request, link.name, links.toolsVersion(link, channel.ch)) : undefined
+    const unjudged = isJudged ? judgedElsewhere(request, link.name, servedSets.toolsVersion(link, channel.ch)) : undefined
     return unjudged ?? this.#forward(request, channel, link)
   }
 
@@ -128,7 +137,8 @@ export class ModernCalls {
       ...(method === 'subscriptions/listen' ? ({ isListen: true } as const) : {}),
     }
     const outcome = waiters.wait(key, facts)
-    const ra = encodeReturnAddress({ to: 'call', key })
+    const isDiscover = method === 'server/discover' && this.#parts.servedSets.hasAny
+    const ra = encodeReturnAddress({ to: 'call', key, ...(isDiscover ? { isOfSeveral: true } : {}) })
     const begins = request.mayBeginTask === true ? ({ mayBeginTask: true } as const) : {}
     const marks = {
       ...(token === undefined ? {} : { token }),
@@ -143,11 +153,16 @@ export class ModernCalls {
 
   /** A client of this revision cancels by closing the stream of its call. */
   async cancel({ group, key, call }: CancelRequest): Promise<SendOutcome> {
-    const { sender, runningCalls } = this.#parts
-    runningCalls.ended(call, 'cancelled')
+    this.#parts.runningCalls.ended(call, 'cancelled')
+    await Promise.all(this.#namesOf(group).map((name, at) => this.#cancelOn(name, at === 0 ? key : randomKey(), call)))
+    return { kind: 'sent' }
+  }
+
+  async #cancelOn(group: string, key: string, call: string): Promise<void> {
+    const { sender } = this.#parts
     const link = this.#linkFor(group)
     // Without an agent there is no child that could still run it.
-    if (link === undefined) return { kind: 'sent' }
+    if (link === undefined) return
     if (link.era === 'legacy') this.#parts.modernOnLegacy.cancelled(group, link, call)
     const receipts = this.#channelsFor(group, link, call).map((ch, index) => {
       const own = `${key.slice(0, -1)}${index}`
@@ -158,13 +173,19 @@ export class ModernCalls {
     const groupOf = link.era === 'legacy' ? bridgedGroupOn : groupOn
     this.#parts.spreadCalls.cancel(link, (other) => groupOf(other, group), call)
     await Promise.all(receipts)
-    return { kind: 'sent' }
+  }
+
+  /** The group of these clients, and those that they have on agents of other sets of names. */
+  #namesOf(group: string): readonly string[] {
+    const { servedSets } = this.#parts
+    if (!servedSets.hasAny) return [group]
+    return [group, ...routedGroups(group, servedSets.all()).filter((name) => this.#lastGroup(name) !== undefined)]
   }
 
   /** Ends the children of a request that had them for itself. */
   left({ group: name }: LeftOrder): SendOutcome {
     const { store, channels, turns, subscriptions, roots } = this.#parts
-    for (const group of [modernGroup(name), bridgedGroup(name)]) {
+    for (const group of this.#namesOf(name).flatMap((one) => [modernGroup(one), bridgedGroup(one)])) {
       const owner = store.channels.get(group)?.owner
       if (owner === undefined || !isAnonymous(owner)) continue
       subscriptions.endAll(group)
@@ -196,11 +217,12 @@ export class ModernCalls {
 
   /** The group that served these clients last. */
   #lastGroup(name: string): string | undefined {
-    const groups = [modernGroup(name), bridgedGroup(name), MODERN_SHARED_GROUP, BRIDGED_SHARED_GROUP]
+    const route = routeOf(name)
+    const groups = [modernGroup(name), bridgedGroup(name), `${MODERN_SHARED_GROUP}${route}`, `${BRIDGED_SHARED_GROUP}${route}`]
     return groups.find((group) => this.#parts.store.channels.get(group) !== undefined)
   }
 }
 
 function groupOn(link: AgentLink, name: string): string {
-  return link.isolation === 'share' ? MODERN_SHARED_GROUP : modernGroup(name)
+  return link.isolation === 'share' ? `${MODERN_SHARED_GROUP}${routeOf(name)}` : modernGroup(name)
 }

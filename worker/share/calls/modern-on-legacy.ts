@@ -1,9 +1,9 @@
 /** Requests without a session (MCP 2026-07-28) on a server of the handshake era: one child per group of clients, and one apart for what may ask. */
 import { takeParked } from '../../bridge/input/parked-call.ts'
-import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_PARKED_CALLS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
+import { ChildLogLevels } from '../children/child-log-levels.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { GroupRoots } from '../children/group-roots.ts'
 import type { Turn, Turns } from '../children/turns.ts'
@@ -17,6 +17,7 @@ import type {
   RetryInput,
   SubscribeOrder,
 } from '../../contract/share-rpc.ts'
+import { isListMethod } from '../../contract/listings.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { bridgedGroupOn, bridgedIntroduction, bridgeFactsOf } from './bridged-children.ts'
 import { judgedElsewhere, stale } from './outcomes.ts'
@@ -24,7 +25,8 @@ import type { SpreadCalls } from './spread-calls.ts'
 import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import { besideGroup, spareGroup, groupOf } from '../../contract/groups.ts'
-import { type AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
+import type { RoutedCalls } from './routed-calls.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
@@ -34,7 +36,8 @@ import { type AgentLink, namedOn, sendFrame } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
-  readonly links: AgentLinks
+  readonly servedSets: ServedSets
+  readonly routedCalls: RoutedCalls
   readonly channels: GroupChannels
   readonly opener: ChannelOpener
   readonly waiters: Waiters
@@ -54,15 +57,15 @@ const ANY_CHILD_VERSION = 'any-child'
 
 export class ModernOnLegacy {
   readonly #parts: Parts
-  /** The most verbose level that a channel's child was told. */
-  readonly #levels = new Map<string, number>()
+  readonly #logLevels: ChildLogLevels
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#logLevels = new ChildLogLevels(parts.opener)
   }
 
   call(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
-    const { channels, links, opener } = this.#parts
+    const { channels, servedSets, opener } = this.#parts
     const main = bridgedGroupOn(link, request.group)
     if (request.input !== undefined) return this.#giveInput(request, request.input, link)
     if (request.isResend === true && request.awaitsJudgement !== true && !this.#mustBeJudged(request, main, link))
@@ -77,11 +80,13 @@ export class ModernOnLegacy {
     const version = `${link.instance}.${ch}`
     const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return this.#awaitServer(request, { ch, group: main }, link, version)
-    const toolsVersion = links.toolsVersion(link, ch)
-    if (request.bridge !== version) return { kind: 'bridge', facts: { ...bridgeFactsOf(version, server), toolsVersion } }
-    if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    const offer = link.spreads ? this.#parts.spreadCalls.offer(request, link, toolsVersion, ({ era }) => era) : undefined
-    if (offer !== undefined) return offer
+    const toolsVersion = servedSets.toolsVersion(link, ch)
+    // A list of several agents is translated as that of any of them.
+    const isOfSeveral = servedSets.hasAny && request.bridge !== undefined && isListMethod(request.method)
+    if (request.bridge !== version && !isOfSeveral)
+      return { kind: 'bridge', facts: { ...bridgeFactsOf(version, server, servedSets.hasAny), toolsVersion } }
+    const several = stale(request, toolsVersion) ?? this.#parts.routedCalls.several(request, link, toolsVersion, ({ era }) => era)
+    if (several !== undefined) return several
     if (request.asker === undefined || link.isolation === 'share') return this.#forward(request, { ch, group: main }, link)
     this.#parts.roots.noteClient(main, request.capabilities.includes('roots'))
     const isAskable = request.capabilities.some((name) => name !== 'roots')
@@ -182,9 +187,9 @@ export class ModernOnLegacy {
   /** Whether a call that may run twice was judged by another list than this agent's: what follows then tells by which it is to be. */
   #mustBeJudged(request: GroupCallRequest, main: string, link: AgentLink): boolean {
     if (request.isForOwnAgent !== true) return false
-    const { channels, links, repeatableCalls } = this.#parts
+    const { channels, servedSets, repeatableCalls } = this.#parts
     const current = channels.current(main)
-    const isSame = current?.link === link && links.toolsVersion(link, current.ch) === request.toolsVersion
+    const isSame = current?.link === link && servedSets.toolsVersion(link, current.ch) === request.toolsVersion
     return !isSame && repeatableCalls.mayRepeat(request)
   }
 
@@ -208,7 +213,7 @@ export class ModernOnLegacy {
     if (request.bridge === undefined) return { kind: 'bridge', facts: bridgeFactsOf(ANY_CHILD_VERSION, server) }
     const isJudged = request.isForOwnAgent === true
     const channel = this.#unasking(request, isJudged ? besideGroup(main, link.name) : spareGroup(main, request.key), link)
-    const toolsVersion = this.#parts.links.toolsVersion(link, channel.ch)
+    const toolsVersion = this.#parts.servedSets.toolsVersion(link, channel.ch)
     const unjudged = isJudged ? judgedElsewhere(request, link.name, toolsVersion) : undefined
     return unjudged ?? this.#forward(request, channel, link)
   }
@@ -218,7 +223,7 @@ export class ModernOnLegacy {
     const group = besideGroup(bridgedGroupOn(link, request.group), link.name)
     const channel = this.#unasking(request, group, link)
     if (!this.#parts.channels.mayTake(group, request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
-    return stale(request, this.#parts.links.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link)
+    return stale(request, this.#parts.servedSets.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link)
   }
 
   /** The channel of a child that cannot ask its client anything. */
@@ -227,13 +232,16 @@ export class ModernOnLegacy {
   }
 
   async #awaitServer(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink, version: string): Promise<CallOutcome> {
-    const { waiters, introductions, links } = this.#parts
+    const { waiters, introductions, servedSets } = this.#parts
     const { principal } = request
     const isResend = request.isResend === true
     const facts = { group, agent: link.name, session: '', principal, isInitialize: false, restarted: false, canStream: false, isResend }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, (server) => {
-      return { kind: 'bridge', facts: { ...bridgeFactsOf(version, server), toolsVersion: links.toolsVersion(link, ch) } }
+      return {
+        kind: 'bridge',
+        facts: { ...bridgeFactsOf(version, server, servedSets.hasAny), toolsVersion: servedSets.toolsVersion(link, ch) },
+      }
     })
     return outcome
   }
@@ -262,7 +270,7 @@ export class ModernOnLegacy {
 
   #forward(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink): Promise<CallOutcome> {
     const { key, method, id, token, size, logLevel } = request
-    if (logLevel !== undefined) this.#setLevel(ch, link, logLevel)
+    if (logLevel !== undefined) this.#logLevels.tell(ch, link, logLevel)
     const outcome = this.#wait(request, group, link)
     const ra = encodeReturnAddress({ to: 'call', key })
     const tag = typeof request.spread === 'object' ? request.spread.of : key
@@ -287,14 +295,5 @@ export class ModernOnLegacy {
     }
     const { key, asker } = request
     return this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
-  }
-
-  /** A child has one log level for all its calls: the most verbose that any of them has asked for. */
-  #setLevel(ch: string, link: AgentLink, level: string): void {
-    const rank = verbosity(level)
-    if (rank >= (this.#levels.get(ch) ?? Infinity)) return
-    this.#levels.set(ch, rank)
-    const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"logging/setLevel","params":{"level":${JSON.stringify(level)}}}`)
-    this.#parts.opener.callForRelay(link, ch, 'logging/setLevel', body)
   }
 }

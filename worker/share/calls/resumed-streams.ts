@@ -7,6 +7,8 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import { type AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
+import type { RoutedCalls } from './routed-calls.ts'
 import type { Sessions } from './sessions.ts'
 import { type Store } from '../rows/store.ts'
 import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
@@ -19,6 +21,8 @@ import { closeQuietly, type AgentLink, sendFrame } from '../agents/agent-link.ts
 
 interface Parts {
   readonly store: Store
+  readonly servedSets: ServedSets
+  readonly routedCalls: RoutedCalls
   readonly sessions: Sessions
   readonly links: AgentLinks
   readonly channels: GroupChannels
@@ -52,7 +56,10 @@ export class ResumedStreams {
     // A call that waits for its child's introduction is made anew after that, so that it cannot be taken over.
     const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
     const mark = readMark(query)
-    const group = groupAt(session, mark, channels)
+    const routed = this.#parts.servedSets.hasAny
+      ? (waiting?.group ?? before?.group ?? this.#parts.routedCalls.groupServing(session, query.get('tool')))
+      : undefined
+    const group = routed ?? groupAt(session, mark, channels)
     const agent = store.channels.get(group)?.agent ?? ''
     const ch = channelName(group, mark?.generation ?? store.channels.get(group)?.generation ?? 0)
     const resume = { ch, after: mark?.n ?? 0 }

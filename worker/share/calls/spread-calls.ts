@@ -15,7 +15,7 @@ interface Parts {
   readonly sender: MessageSender
 }
 
-type EraOf = (link: AgentLink) => AgentLink['era']
+export type EraOf = (link: AgentLink) => AgentLink['era']
 
 export class SpreadCalls {
   readonly #parts: Parts
@@ -57,6 +57,6 @@ export class SpreadCalls {
 
   #others(link: AgentLink): AgentLink[] {
     const { links } = this.#parts
-    return links.withServer().filter((other) => other.spreads && other !== link && !links.isLeaving(other))
+    return links.withServer().filter((other) => other.spreads && other.set === link.set && other !== link && !links.isLeaving(other))
   }
 }

@@ -14,6 +14,7 @@ import type { ClientFrames } from '../answers/client-frames.ts'
 import type { CreditGrants, Debtor } from '../answers/credit-grants.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import { type AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
 import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
@@ -26,6 +27,7 @@ import { closeQuietly, sendFrame } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
+  readonly servedSets: ServedSets
   readonly restartNews: RestartNews
   readonly news: AgentNews
   readonly sessions: Sessions
@@ -222,10 +224,16 @@ export class StreamSockets {
     streams.accept(socket, { kind, link, session: session.id, group })
     if (kind === 'listen') this.#parts.restartNews.streamOpened(socket, session.id, changed)
     const mark = kind === 'listen' ? readMark(query) : undefined
+    if (this.#parts.servedSets.hasAny) store.channels.routed(session.id).forEach((one) => this.#resume(one))
     if (this.#parts.resumedStreams.listener(socket, session, group, mark, untaken)) return 101
-    const current = channels.current(group)
-    if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
+    this.#resume(group)
     return 101
+  }
+
+  /** Has a child say what it was told to hold. */
+  #resume(group: string): void {
+    const current = this.#parts.channels.current(group)
+    if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
   }
 
   /** What the client of the session's stream before may have missed, be that open still or not; and what it was to be told while there was none. */

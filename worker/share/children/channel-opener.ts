@@ -1,8 +1,9 @@
 /** Opens the channel of a group, and tells its new child what it must know before it can serve: handshake, log level, subscriptions. */
+import { askTag } from '../../../protocol/ask-ids.ts'
 import type { Open } from '../../../protocol/frame.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
-import { besideGroup, channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
+import { besideGroup, channelName, routedGroup, routeOf, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
 import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { RootOf } from '../../contract/trust/principals.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
@@ -34,6 +35,10 @@ export interface Introduction {
   readonly purpose: 'handshake' | 'snapshot'
   /** The principal whose child it is; none for a child that serves all. */
   readonly owner: string | undefined
+}
+
+export interface RoutedChannel extends GroupChannel {
+  readonly isAnew: boolean
 }
 
 export class ChannelOpener {
@@ -103,6 +108,37 @@ export class ChannelOpener {
     return this.readyBridged(besideGroup(main, link.name), link, this.#introductionOf(session, link))
   }
 
+  /**
+   * The child that serves a session on an agent with another set of names than its own agent's. It is told the same handshake and log level,
+   * and the subscriptions to what is its own (`isIts`). `isAnew`: another served the session there before.
+   */
+  readyRouted(session: Session, link: AgentLink, isIts: (uri: string) => boolean): RoutedChannel {
+    const isShared = link.isolation === 'share'
+    const group = routedGroup(isShared ? SHARED_GROUP : session.id, link.set)
+    const current = this.#channels.current(group)
+    if (current !== undefined && current.link === link) return { ch: current.ch, group, isAnew: false }
+    const generation = this.#store.channels.nextGeneration(group)
+    const ch = channelName(group, generation)
+    const [own] = isShared ? [] : this.#store.requests.of(session.id, 'initialize')
+    const handshake = randomKey()
+    const mayAsk = !isShared && session.principal !== RELAY_PRINCIPAL && link.asksApart
+    const asks = mayAsk ? ({ asks: 'pass', askTag: askTag(routeOf(group)) } as const) : ({ asks: 'refuse' } as const)
+    this.#putOpen(group, generation, link, handshake, session.principal)
+    this.#openChild(link, { ch, ids: isShared ? 'assign' : 'keep', ...asks }, session.principal)
+    this.#call(link, ch, 'initialize', own ?? SHARED_HANDSHAKE, 'handshake', handshake)
+    this.#sendInitialized(link, ch)
+    this.#replay(link, ch, isShared ? undefined : session.id, isIts)
+    return { ch, group, isAnew: generation > 1 }
+  }
+
+  /** Tells the children of a session on other agents its log level. */
+  tellLevel(session: string, level: KeptRequest): void {
+    for (const group of this.#store.channels.routed(session)) {
+      const current = this.#channels.current(group)
+      if (current !== undefined) this.#call(current.link, current.ch, 'logging/setLevel', level, 'replay', randomKey())
+    }
+  }
+
   #introductionOf(session: Session, link: AgentLink): Introduction {
     const [own] = link.isolation === 'share' ? [] : this.#store.requests.of(session.id, 'initialize')
     const request = own ?? SHARED_HANDSHAKE
@@ -140,12 +176,13 @@ export class ChannelOpener {
   }
 
   /** Log level and subscriptions of one session, or of all that share a child. */
-  #replay(link: AgentLink, ch: string, session: string | undefined): void {
+  #replay(link: AgentLink, ch: string, session: string | undefined, isIts = (_uri: string): boolean => true): void {
     const kept = (purpose: 'level' | 'subscribe'): KeptRequest[] =>
       session === undefined ? this.#store.requests.all(purpose) : this.#store.requests.of(session, purpose)
     const [level] = kept('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
     if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay', randomKey())
-    for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
+    for (const subscription of kept('subscribe'))
+      if (isIts(subscription.name)) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
   #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner' | 'root'>, principal: string | undefined): void {

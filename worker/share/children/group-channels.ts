@@ -5,6 +5,7 @@ import { channelName, isSpareGroup, isTransientGroup, groupOf, MODERN_SHARED_GRO
 import type { CallTurns } from '../agents/call-turns.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
 import { type AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { Away, Resent } from '../../contract/share-rpc.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
@@ -19,9 +20,13 @@ export interface GroupChannel {
   readonly group: string
 }
 
+/** Whether an agent may be taken. */
+export type CanServe = (link: AgentLink) => boolean
+
 interface Parts {
   readonly store: Store
   readonly links: AgentLinks
+  readonly servedSets: ServedSets
   readonly health: LinkHealth
   readonly news: AgentNews
   readonly waiters: Waiters
@@ -32,13 +37,15 @@ interface Parts {
 export class GroupChannels {
   readonly #store: Store
   readonly #links: AgentLinks
+  readonly #servedSets: ServedSets
   readonly #health: LinkHealth
   readonly #news: AgentNews
   readonly #waiters: Waiters
   readonly #streams: Streams
   readonly #callTurns: CallTurns
 
-  constructor({ store, links, health, news, waiters, streams, callTurns }: Parts) {
+  constructor({ store, links, servedSets, health, news, waiters, streams, callTurns }: Parts) {
+    this.#servedSets = servedSets
     this.#store = store
     this.#links = links
     this.#health = health
@@ -53,26 +60,26 @@ export class GroupChannels {
     return this.linkForGroup(this.#lastGroup(session))
   }
 
-  /** The same for any group of clients. */
-  linkForGroup(group: string): AgentLink | undefined {
+  /** The same for any group of clients; of the agents that `can` serve it, where not all can. */
+  linkForGroup(group: string, can?: CanServe): AgentLink | undefined {
     const record = this.#store.channels.get(group)
-    if (record === undefined) return this.chooseLink()
+    if (record === undefined) return this.chooseLink(can)
     const own = this.#links.named(record.agent)
-    if (own !== undefined) return own
+    if (own !== undefined && can?.(own) !== false) return own
     // Within the grace time its child may still live: another agent would start a second one.
-    const lost = this.#store.links.get(record.agent)
-    return lost === undefined || lost.instance === DEPARTED ? this.chooseLink() : undefined
+    const lost = own === undefined ? this.#store.links.get(record.agent) : undefined
+    return lost === undefined || lost.instance === DEPARTED ? this.chooseLink(can) : undefined
   }
 
   /**
    * The agent for a new call of a session or group. An agent that is leaving finishes its calls; the next call waits for that
    * and then goes to another agent, so that a group never has two children.
    */
-  linkForCall(client: Session | string): AgentLink | undefined {
+  linkForCall(client: Session | string, can?: CanServe): AgentLink | undefined {
     const group = typeof client === 'string' ? client : this.#lastGroup(client)
-    const link = this.linkForGroup(group)
+    const link = this.linkForGroup(group, can)
     if (link === undefined || !this.#links.isLeaving(link)) return link
-    return this.#isBusy(group) ? undefined : this.chooseLink()
+    return this.#isBusy(group) ? undefined : this.chooseLink(can)
   }
 
   /** That no agent is there, and whether there ever was one that may be back. */
@@ -84,21 +91,26 @@ export class GroupChannels {
     return { kind: 'away', isExpected, isReplaceable, newsMark: this.#news.mark }
   }
 
-  /** The agent for a group that has none. */
-  chooseLink(): AgentLink | undefined {
+  /** The agent for a group that has none; where agents serve different names and any `can` be taken, one of those that all clients begin with. */
+  chooseLink(can: CanServe | undefined = this.#isLeading()): AgentLink | undefined {
     const nowMs = Date.now()
     return this.#links.choose(
       (name) => this.#store.channels.countOpenOn(name),
       (link) => this.#health.isSuspect(link, nowMs),
-      servesMcp,
+      can === undefined ? servesMcp : (link) => servesMcp(link) && can(link),
       (link) => this.#callTurns.isFull(link),
     )
   }
 
+  #isLeading(): CanServe | undefined {
+    const set = this.#servedSets.leading
+    return set === undefined ? undefined : (link) => link.set === set
+  }
+
   /** Another agent that a call need not wait for, where it would have to on its own. */
-  linkWithRoom(own: AgentLink): AgentLink | undefined {
+  linkWithRoom(own: AgentLink, can: CanServe): AgentLink | undefined {
     if (!this.#callTurns.isFull(own)) return undefined
-    const other = this.chooseLink()
+    const other = this.chooseLink(can)
     return other === undefined || other === own || this.#callTurns.isFull(other) ? undefined : other
   }
 

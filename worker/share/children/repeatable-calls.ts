@@ -6,6 +6,7 @@ import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/share-rpc.ts'
 import { type ListClient, listClient } from '../../contract/listings.ts'
 import { isObject } from '../../../protocol/json/json-object.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { AgentLink } from '../agents/agent-link.ts'
 
 export function repeatFacts(request: CallRequest): RepeatFacts {
@@ -41,10 +42,12 @@ const READS_OF_PROCESS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/resul
 export class RepeatableCalls {
   readonly #channels: GroupChannels
   readonly #lists: ToolLists
+  readonly #servedSets: Pick<ServedSets, 'mayRun'>
 
-  constructor(channels: GroupChannels, lists: ToolLists) {
+  constructor(channels: GroupChannels, lists: ToolLists, servedSets: Pick<ServedSets, 'mayRun'>) {
     this.#channels = channels
     this.#lists = lists
+    this.#servedSets = servedSets
   }
 
   /**
@@ -64,13 +67,13 @@ export class RepeatableCalls {
 
   /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own. */
   otherAgentFor(request: CallRequest): AgentLink | undefined {
-    return this.#unlessBound(request, () => this.#channels.chooseLink())
+    return this.#unlessBound(request, () => this.#channels.chooseLink((link) => this.#servedSets.mayRun(link, request)))
   }
 
   /** Another agent for a call that would have to wait on its own, which runs as many as it takes; none where what that lists has been judged. */
   agentWithRoomFor(request: CallRequest, own: AgentLink): AgentLink | undefined {
     if (request.isForOwnAgent === true) return undefined
-    return this.#unlessBound(request, () => this.#channels.linkWithRoom(own))
+    return this.#unlessBound(request, () => this.#channels.linkWithRoom(own, (link) => this.#servedSets.mayRun(link, request)))
   }
 
   #unlessBound(request: CallRequest, choose: () => AgentLink | undefined): AgentLink | undefined {
@@ -86,7 +89,8 @@ export class RepeatableCalls {
 
   /** Whether a call whose agent was lost while it ran, or whose child died, can be made again now. */
   canRepeatNow(call: RepeatFacts | undefined): boolean {
-    return call !== undefined && this.#channels.chooseLink() !== undefined && this.mayRepeat(call)
+    if (call === undefined) return false
+    return this.#channels.chooseLink((link) => this.#servedSets.mayRun(link, call)) !== undefined && this.mayRepeat(call)
   }
 }
 

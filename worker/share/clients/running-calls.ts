@@ -115,6 +115,7 @@ export class RunningCalls {
         return
       case 'initialized':
       case 'standby':
+      case 'join':
         return this.ended(key, 'ok')
       case 'away':
         // Its Worker waits, and calls again: that is told by then.

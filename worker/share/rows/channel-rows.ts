@@ -1,6 +1,6 @@
 /** Rows of the channel of each group of clients, and of what its child said of itself. Written when a channel opens or dies, never per call. */
 import { MAX_SESSIONS } from '../../limits.ts'
-import { BESIDE_MARK, besidePrefix, SHARED_GROUP } from '../../contract/groups.ts'
+import { BESIDE_MARK, besidePrefix, routedPrefix, SHARED_GROUP } from '../../contract/groups.ts'
 import type { SoleSession } from './sole-session.ts'
 
 /** The child that serves a group, or that has served it last. */
@@ -136,7 +136,15 @@ export class ChannelRows {
 
   /** The groups of children that serve the clients of a group on other agents. */
   besides(group: string): string[] {
-    const prefix = besidePrefix(group)
+    return [...this.#named(besidePrefix(group)), ...this.routed(group)]
+  }
+
+  /** Those of them that serve calls which go by name. */
+  routed(group: string): string[] {
+    return this.#named(routedPrefix(group))
+  }
+
+  #named(prefix: string): string[] {
     return this.#sql
       .exec<{ grp: string }>('SELECT grp FROM channel WHERE grp >= ? AND grp < ?', prefix, `${prefix}~`)
       .toArray()

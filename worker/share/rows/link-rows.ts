@@ -5,6 +5,8 @@ export const DEPARTED = ''
 
 export class LinkRows {
   readonly #sql: SqlStorage
+  /** Once read from the rows. */
+  #served: Map<string, string> | undefined
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
@@ -12,6 +14,28 @@ export class LinkRows {
 
   create(): void {
     this.#sql.exec('CREATE TABLE IF NOT EXISTS link (name TEXT PRIMARY KEY, instance TEXT NOT NULL, lost_at_ms INTEGER) WITHOUT ROWID')
+    this.#sql.exec('CREATE TABLE IF NOT EXISTS served (name TEXT PRIMARY KEY, patterns TEXT NOT NULL) WITHOUT ROWID')
+  }
+
+  /** Forgets everything in memory. */
+  forget(): void {
+    this.#served = undefined
+  }
+
+  /** The sets of patterns of agents that were started with `--serves`, by name. */
+  get served(): ReadonlyMap<string, string> {
+    return this.#servedOnes()
+  }
+
+  /** Notes which names an agent serves; the empty set is that of one that was not told. */
+  serves(name: string, set: string): void {
+    const served = this.#servedOnes()
+    if ((served.get(name) ?? '') === set) return
+    if (set === '') this.#unserve(name)
+    else {
+      this.#sql.exec('INSERT OR REPLACE INTO served VALUES (?, ?)', name, set)
+      served.set(name, set)
+    }
   }
 
   /** The instance that last connected under this name, and since when its link is lost, in milliseconds since 1970. */
@@ -28,6 +52,7 @@ export class LinkRows {
 
   drop(name: string): void {
     this.#sql.exec('DELETE FROM link WHERE name = ?', name)
+    if (this.served.has(name)) this.#unserve(name)
   }
 
   lost(): { readonly name: string; readonly lostAtMs: number }[] {
@@ -39,5 +64,20 @@ export class LinkRows {
   /** Links that are connected, as far as the rows know. */
   open(): { readonly name: string; readonly instance: string }[] {
     return this.#sql.exec<{ name: string; instance: string }>('SELECT name, instance FROM link WHERE lost_at_ms IS NULL').toArray()
+  }
+
+  #unserve(name: string): void {
+    this.#sql.exec('DELETE FROM served WHERE name = ?', name)
+    this.#servedOnes().delete(name)
+  }
+
+  #servedOnes(): Map<string, string> {
+    this.#served ??= new Map(
+      this.#sql
+        .exec<{ name: string; patterns: string }>('SELECT name, patterns FROM served')
+        .toArray()
+        .map(({ name, patterns }) => [name, patterns]),
+    )
+    return this.#served
   }
 }

@@ -60,7 +60,7 @@ export class Store {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#settings = undefined
-    const known = [this.sessions, this.requests, this.left, this.channels, this.bridge, this.tasks, this.untoldTasks]
+    const known = [this.sessions, this.requests, this.left, this.channels, this.bridge, this.tasks, this.untoldTasks, this.links]
     for (const rows of known) rows.forget()
   }
 

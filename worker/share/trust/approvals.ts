@@ -18,7 +18,7 @@ import type { Pass } from '../../contract/trust/trust-rpc.ts'
 import type { LaneKey } from '../../contract/lane-key.ts'
 import { keeperOf, type Lane, laneBy, laneCount } from '../../lanes.ts'
 import { BUSY_LIMIT_RETRY_MS } from '../../trust-limits.ts'
-import type { AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { Sessions } from '../calls/sessions.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { ApprovalKeeper } from './approval-keeper.ts'
@@ -30,7 +30,7 @@ interface Parts {
   /** Id of the share, and which of its lanes this is. */
   readonly share: string
   readonly lane: LaneKey
-  readonly links: AgentLinks
+  readonly servedSets: ServedSets
   readonly gate: TrustGate
   readonly sessions: Sessions
   readonly keeper: ApprovalKeeper
@@ -73,7 +73,7 @@ export class Approvals {
     // Whoever has no such session is told so, and nobody is asked.
     if ('session' in request && 'code' in this.#parts.sessions.of(request)) return make(unjudged(request))
     // It names the state of the tools in which the Worker has found it, and so the agent that has them.
-    const server = this.#parts.links.inState(request.toolsVersion ?? request.bridge ?? '')?.name
+    const server = this.#parts.servedSets.inState(request.toolsVersion ?? request.bridge ?? '', request.tool)?.name
     return server === undefined ? make(unjudged(request)) : this.#decide(pass, request, server, make)
   }
 

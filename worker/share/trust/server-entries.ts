@@ -1,5 +1,5 @@
 /** What a share knows of its server for the sake of pins: when it is to be listed and by whom, what it offers, what of that is held back. Parses nothing, but for its owner's catalogue what is kept. */
-import { MAX_PINNED_TEXT_CHARS, NOTHING_PINNED, PIN_KINDS, PinSet, readPins } from '../../../protocol/policy/pins.ts'
+import { MAX_PINNED_TEXT_CHARS, NOTHING_PINNED, PIN_KINDS, PinSet, readPins, unlistedSets } from '../../../protocol/policy/pins.ts'
 import { HELLO_MS } from '../../../protocol/limits.ts'
 import { readDiscoverResult, readInitializeResult } from '../../bridge/discover.ts'
 import { readPage, toolsOf } from '../../bridge/tool-pages.ts'
@@ -16,6 +16,7 @@ import {
 import { LISTING_MS, MAX_RELISTINGS, RELISTINGS_MS } from '../../trust-limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import type { AgentLinks } from '../agents/links.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 import type { Sessions } from '../calls/sessions.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import { readKeptUpstream } from '../../contract/registry/kept-upstream.ts'
@@ -28,6 +29,7 @@ import { type AgentLink, sendFrame } from '../agents/agent-link.ts'
 interface Parts {
   readonly store: Store
   readonly links: AgentLinks
+  readonly servedSets: ServedSets
   readonly news: AgentNews
   readonly channels: GroupChannels
   readonly sessions: Sessions
@@ -139,7 +141,8 @@ export class ServerEntries {
   /** Once for each process of the agent, and again while nothing is pinned. */
   #begin(pins: string, nowMs: number): ListingTask | undefined {
     const source = this.#source
-    if (source === undefined || (this.#parts.rows.instance === source.instance && pins !== NOTHING_PINNED)) return undefined
+    const isPinned = pins !== NOTHING_PINNED && unlistedSets(readPins(pins), source?.sets ?? []).length === 0
+    if (source === undefined || (this.#parts.rows.instance === source.instance && isPinned)) return undefined
     // One that cannot be listed is not started again and again, whoever comes.
     if (this.#begun === source.instance) return this.#relist(nowMs)
     this.#begun = source.instance
@@ -167,7 +170,9 @@ export class ServerEntries {
     const link = links.withServer().find((one) => !links.isLeaving(one))
     if (link === undefined) return undefined
     const { era, sessionEra, instance } = link
-    return { instance, eras: era === sessionEra ? [era] : [sessionEra, era] }
+    const { servedSets } = this.#parts
+    const sets = servedSets.hasAny ? { sets: servedSets.there() } : {}
+    return { instance, eras: era === sessionEra ? [era] : [sessionEra, era], ...sets }
   }
 
   #isThere(instance: string): boolean {

@@ -35,6 +35,7 @@ export const RAN_NOT: ReadonlySet<CallOutcome['kind']> = new Set([
   'stale',
   'bridge',
   'spread',
+  'join',
   'native',
   'away',
   'no_stream',

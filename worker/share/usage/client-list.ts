@@ -1,7 +1,7 @@
 /** What the owner is told of the share's clients, and how one of them is ended by its owner: with its streams, calls and child. Others notice nothing. */
 import { findPath, rootOf, scalarAt } from '../../bridge/json-view.ts'
 import type { ClientFacts, ClientOrder } from '../../contract/client-facts.ts'
-import { isBridgedGroup, isModernGroup, mainGroup } from '../../contract/groups.ts'
+import { isBridgedGroup, isModernGroup, clientsGroup } from '../../contract/groups.ts'
 import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
@@ -85,7 +85,7 @@ export class ClientList {
     return this.#parts.store.channels
       .owned()
       .filter(
-        ({ group, owner }) => (isModernGroup(group) || isBridgedGroup(group)) && mainGroup(group) === group && owner !== RELAY_PRINCIPAL,
+        ({ group, owner }) => (isModernGroup(group) || isBridgedGroup(group)) && clientsGroup(group) === group && owner !== RELAY_PRINCIPAL,
       )
   }
 

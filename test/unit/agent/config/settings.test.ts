@@ -14,6 +14,7 @@ const RAW: RawOptions = {
   deny: [],
   argument: [],
   header: [],
+  serves: [],
   reconnectDelay: '1s',
   maxRetries: '0',
   keepalive: '30s',
@@ -112,6 +113,7 @@ test.each<[string, Partial<RawOptions>, string[], RegExp]>([
   ['another isolation', { isolate: 'all' }, ['x'], /--isolate all/],
   ['no children', { maxChildren: '0' }, ['x'], /--max-children 0/],
   ['too many children', { maxChildren: '1001' }, ['x'], /--max-children 1001/],
+  ['a name with a space', { serves: ['a b'] }, ['x'], /--serves takes up to 32 patterns/],
   ['no calls', { maxCalls: '0' }, ['x'], /--max-calls 0/],
   ['half a child', { maxChildren: '1.5' }, ['x'], /--max-children 1.5/],
   ['negative retries', { maxRetries: '-1' }, ['x'], /--max-retries -1/],
@@ -175,4 +177,13 @@ test('readAgentSettings() reads certificates, and trusts those of Node beside th
   expect(() => read({ ca: 'bad' })).toThrow('--ca bad holds no certificate in PEM')
   expect(() => read({ cert: 'cert', key: 'cert' })).toThrow('--key cert holds no private key in PEM')
   expect(() => read({ ca: 'gone' })).toThrow('--ca gone cannot be read: ENOENT')
+})
+
+test('readAgentSettings() takes each pattern of names once, and makes another agent of a command with others', () => {
+  verifies('promise.serves.joins')
+  const plain = readAgentSettings(RAW, ['x'], AROUND)
+  const git = readAgentSettings({ ...RAW, serves: ['git_*', 'git_*', 'a'] }, ['x'], AROUND)
+  expect([plain.patterns, git.patterns]).toEqual([undefined, ['git_*', 'a']])
+  expect(git.name).not.toBe(plain.name)
+  expect(readAgentSettings({ ...RAW, serves: ['a', 'git_*'] }, ['x'], AROUND).name).toBe(git.name)
 })

@@ -185,15 +185,15 @@ test('AgentLane that joins anew since its server takes either era says so, and b
   expect(await (await relay.link(1)).welcome()).toMatchObject({ era: 'modern', initializes: true, channels: [] })
 })
 
-test('AgentLane says how many calls the agent takes and whether they go to all, and nothing where there is nothing to say', async () => {
+test('AgentLane says how many calls the agent takes, whether they go to all and by which names, and nothing where there is nothing to say', async () => {
   verifies('promise.10.agent-calls')
   {
     await using _open = new Scene(0)
     const hello = await (await relay.link(0)).welcome()
-    expect([hello.maxCalls, hello.spreads]).toEqual([undefined, undefined])
+    expect([hello.maxCalls, hello.spreads, hello.patterns]).toEqual([undefined, undefined, undefined])
   }
-  await using _bounded = new Scene(0, { maxCalls: 3, spreads: true })
-  expect(await (await relay.link(1)).welcome()).toMatchObject({ maxCalls: 3, spreads: true })
+  await using _bounded = new Scene(0, { maxCalls: 3, spreads: true, patterns: ['git_*'] })
+  expect(await (await relay.link(1)).welcome()).toMatchObject({ maxCalls: 3, spreads: true, patterns: ['git_*'] })
 })
 
 test('AgentLane that another agent displaced from its lane dials again only when the first lane may serve', async () => {

@@ -3,13 +3,16 @@ import { describe, expect, test } from 'vitest'
 import {
   firstPins,
   MAX_PINNED_TEXT_CHARS,
+  MAX_PINNED_SETS,
   MAX_PINS,
   NOTHING_PINNED,
   PIN_KINDS,
   type PinnedEntry,
   PinSet,
   readPins,
+  unlistedSets,
   withAccepted,
+  withServedSets,
 } from '../../../../protocol/policy/pins.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
@@ -100,4 +103,16 @@ describe('withAccepted()', () => {
       }),
     )
   })
+})
+
+test('withServedSets() accepts what agents of other names list first, and notes whose that was', () => {
+  verifies('promise.serves.judged')
+  const pins = { tools: ['a'] }
+  expect(unlistedSets(pins, ['', 'git_*'])).toEqual(['git_*'])
+  const after = withServedSets(pins, ['git_*'], [entry('tools', 'b')])
+  expect(after).toMatchObject({ tools: ['a', 'b'], served: ['', 'git_*'] })
+  expect(unlistedSets(after ?? {}, ['', 'git_*', 'fs_*'])).toEqual(['fs_*'])
+  expect(withAccepted(after ?? {}, [entry('tools', 'c')], [])).toMatchObject({ served: ['', 'git_*'] })
+  const most = Array.from({ length: MAX_PINNED_SETS }, (_, at) => `${at}`)
+  expect(withServedSets(pins, most, [])).toBeUndefined()
 })

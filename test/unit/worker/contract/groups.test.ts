@@ -1,16 +1,21 @@
 import { expect, test } from 'vitest'
 import {
+  besideGroup,
   BRIDGED_SHARED_GROUP,
   bridgedGroup,
   channelName,
+  clientsGroup,
   groupOf,
   isBridgedGroup,
   isModernGroup,
+  isRoutedGroup,
   isSpareGroup,
   mainGroup,
   markedGroup,
   MODERN_SHARED_GROUP,
   modernGroup,
+  routedGroup,
+  routeOf,
   SHARED_GROUP,
   spareGroup,
 } from '../../../../worker/contract/groups.ts'
@@ -39,4 +44,19 @@ test('markedGroup() names the group whose child a mark speaks of', () => {
   expect(markedGroup({ ...mark, child: 'own' }, 's')).toBe('s')
   expect(markedGroup({ ...mark, child: 'shared' }, 's')).toBe(SHARED_GROUP)
   expect(markedGroup({ ...mark, child: 'modern' }, 's')).toBe(MODERN_SHARED_GROUP)
+})
+
+test('routedGroup() names a group of its own for each set of names, which spare children belong to', () => {
+  for (const group of ['session', modernGroup('x'), bridgedGroup('x'), SHARED_GROUP]) {
+    const routed = routedGroup(group, 'git_*')
+    const spare = spareGroup(routed, KEY)
+    expect([isSpareGroup(routed), isSpareGroup(spare), isRoutedGroup(group), isRoutedGroup(routed)]).toEqual([false, true, false, true])
+    expect([mainGroup(routed), mainGroup(spare), clientsGroup(spare), clientsGroup(group)]).toEqual([routed, routed, group, group])
+    expect([routed, `${group}${routeOf(routed)}`, routeOf(group)]).toEqual([routed, routed, ''])
+    expect(routedGroup(group, 'fs_*')).not.toBe(routed)
+    expect([isSpareGroup(besideGroup(group, 'a')), isRoutedGroup(besideGroup(group, 'a'))]).toEqual([false, false])
+  }
+  expect(markedGroup({ generation: 1, n: 1, child: 'own', route: routeOf(routedGroup('s', 'a')).slice(2) }, 's')).toBe(
+    routedGroup('s', 'a'),
+  )
 })

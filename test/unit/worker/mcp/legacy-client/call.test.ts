@@ -197,7 +197,7 @@ describe('SessionCall.close()', () => {
 describe('SessionCall.goOn()', () => {
   /** A call that another Worker had, and whose stream its client has left. */
   async function resumed(share: ScriptedShare): Promise<SessionCall> {
-    const rest = new ResumedCall(share.client, CALLER, KEY, undefined)
+    const rest = new ResumedCall(share.client, CALLER, { key: KEY }, undefined)
     await rest.open()
     const what = { attempt: 1, method: 'tools/call', tool: 't' }
     return SessionCall.goOn(share.client, CALLER, { key: KEY, what, names: clientNames({ rawId: '7' }), events: {} }, rest)

@@ -9,7 +9,7 @@ import { answerHeader, CALLER, KEY, response } from './modern-server.ts'
 const MARK = { child: 'own', generation: 1, n: 4 } as const
 
 async function opened(share: ScriptedShare): Promise<ResumedCall> {
-  const call = new ResumedCall(share.client, CALLER, KEY, MARK)
+  const call = new ResumedCall(share.client, CALLER, { key: KEY }, MARK)
   await call.open()
   return call
 }
@@ -35,7 +35,7 @@ describe('ResumedCall', () => {
 
   test('says that it may be of a call that was never made', async () => {
     const share = new ScriptedShare()
-    await new ResumedCall(share.client, CALLER, KEY, undefined, true).open()
+    await new ResumedCall(share.client, CALLER, { key: KEY }, undefined, true).open()
     expect(share.opened).toEqual([{ kind: 'resume', key: KEY, ...CALLER, isProbe: 'true' }])
   })
 

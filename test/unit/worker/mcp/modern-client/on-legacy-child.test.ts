@@ -10,7 +10,7 @@ import { answersToChild, type Asked, modernCall } from './modern-request.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 
 const CALL_KEY = 'a'.repeat(32)
-const SERVER = { version: 'v1', capabilities: {}, serverInfo: '{"name":"s"}' }
+const SERVER = { version: 'v1', capabilities: {}, serverInfo: '{"name":"s"}', isRouted: false }
 
 let share: ScriptedShare
 

@@ -12,11 +12,15 @@ const rawName = fc.oneof(
   fc.integer().map(String),
   fc.constantFrom('0', '1.0', '9007199254740993', '"\\u0031"'),
 )
-const mark = fc.record({
-  child: fc.constantFrom('own' as const, 'shared' as const, 'modern' as const),
-  generation: fc.nat(1e9 - 1),
-  n: fc.nat(),
-})
+const mark = fc.record(
+  {
+    child: fc.constantFrom('own' as const, 'shared' as const, 'modern' as const),
+    generation: fc.nat(1e9 - 1),
+    n: fc.nat(),
+    route: fc.stringMatching(/^[0-9a-z]{1,7}$/),
+  },
+  { requiredKeys: ['child', 'generation', 'n'] },
+)
 
 const words = fc.oneof(
   fc.record({ attempt: fc.integer({ min: 1, max: 9 }), method: fc.string({ maxLength: 40 }) }),

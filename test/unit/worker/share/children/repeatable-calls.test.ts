@@ -13,7 +13,7 @@ const REQUEST = { ...CLIENT, key: 'k', method: 'tools/list', rawId: '1', id: [0,
 function calls(tools: readonly object[], link: AgentLink | undefined = OTHER): RepeatableCalls {
   const page = new TextEncoder().encode(JSON.stringify({ jsonrpc: '2.0', id: 0, result: { tools } }))
   const channels: Pick<GroupChannels, 'chooseLink'> = { chooseLink: () => link }
-  return new RepeatableCalls(channels as GroupChannels, { toolsFor: () => [page] })
+  return new RepeatableCalls(channels as GroupChannels, { toolsFor: () => [page] }, { mayRun: () => true })
 }
 
 function toolCall(tool: string): RepeatFacts {
@@ -78,7 +78,7 @@ describe('RepeatableCalls', () => {
     expect(calls([]).canRepeatNow(read)).toBe(true)
     expect(calls([]).canRepeatNow(undefined)).toBe(false)
     const channels: Pick<GroupChannels, 'chooseLink'> = { chooseLink: () => undefined }
-    expect(new RepeatableCalls(channels as GroupChannels, { toolsFor: () => [] }).canRepeatNow(read)).toBe(false)
+    expect(new RepeatableCalls(channels as GroupChannels, { toolsFor: () => [] }, { mayRun: () => true }).canRepeatNow(read)).toBe(false)
   })
 })
 

@@ -32,6 +32,7 @@ class Stage {
 function entriesOf(stage: Stage): ServerEntries {
   const parts = {
     store: { settings: {}, sessions: { idsOf: () => ['s'] } },
+    servedSets: { hasAny: false },
     links: {
       all: () => (stage.agent === undefined ? [] : [stage.agent]),
       withServer: () => (stage.agent === undefined ? [] : [stage.agent]),

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import type { ToolFacts } from '../../../../../protocol/policy/judge.ts'
-import type { KnownGrant } from '../../../../../worker/carry/known-grants.ts'
-import type { ShareClient } from '../../../../../worker/carry/share-client.ts'
-import { callRequest } from '../../../../../worker/mcp/call/call-request.ts'
-import { PartCheck, type PartTools } from '../../../../../worker/mcp/call/part-check.ts'
-import { verifies } from '../../../../requirements/verifies.ts'
-import { messageOf } from '../client-message.ts'
+import type { ToolFacts } from '../../../../../../protocol/policy/judge.ts'
+import type { KnownGrant } from '../../../../../../worker/carry/known-grants.ts'
+import type { ShareClient } from '../../../../../../worker/carry/share-client.ts'
+import { callRequest } from '../../../../../../worker/mcp/call/call-request.ts'
+import { PartCheck, type PartTools } from '../../../../../../worker/mcp/call/several/part-check.ts'
+import { verifies } from '../../../../../requirements/verifies.ts'
+import { messageOf } from '../../client-message.ts'
 
 const MESSAGE = messageOf({ id: 7, method: 'tools/call', params: { name: 't' } })
 const REQUEST = callRequest({ principal: 'ann', session: 'sess' }, MESSAGE, 'single')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { MAX_SPREAD_ANSWER_BYTES, SPREAD_ANSWER_MS } from '../../../../../worker/routing-limits.ts'
-import { JOINED_ID, joinedAnswer, type Said } from '../../../../../worker/mcp/call/joined-answer.ts'
-import { verifies } from '../../../../requirements/verifies.ts'
+import { MAX_SPREAD_ANSWER_BYTES, SPREAD_ANSWER_MS } from '../../../../../../worker/routing-limits.ts'
+import { JOINED_ID, joinedAnswer, type Said } from '../../../../../../worker/mcp/call/several/joined-answer.ts'
+import { verifies } from '../../../../../requirements/verifies.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -1,14 +1,15 @@
 /** Judges a part of a call that goes to several agents by what its own agent's server lists to the client: no list judges for another agent. */
-import { isUnlisted, type Unlisted } from '../../bridge/tool-pages.ts'
-import type { KnownGrant } from '../../carry/known-grants.ts'
-import type { CallRenewed } from '../../carry/pass-refused.ts'
-import type { ShareClient } from '../../carry/share-client.ts'
-import type { CallRequest, SpreadPart } from '../../contract/share-rpc.ts'
-import type { ClientMessage } from '../message.ts'
-import { judgeFor } from '../policy/bounds.ts'
-import type { KnownTools } from '../policy/held-call.ts'
-import { neededList, refusalOf } from '../policy/message-verdict.ts'
-import type { News, Renewal, Sent, Turns } from './renewal.ts'
+import { isUnlisted, type Unlisted } from '../../../bridge/tool-pages.ts'
+import type { KnownGrant } from '../../../carry/known-grants.ts'
+import type { CallRenewed } from '../../../carry/pass-refused.ts'
+import type { ShareClient } from '../../../carry/share-client.ts'
+import type { CallRequest } from '../../../contract/share-rpc.ts'
+import type { SpreadPart } from '../../../contract/call-parts.ts'
+import type { ClientMessage } from '../../message.ts'
+import { judgeFor } from '../../policy/bounds.ts'
+import type { KnownTools } from '../../policy/held-call.ts'
+import { neededList, refusalOf } from '../../policy/message-verdict.ts'
+import type { News, Renewal, Sent, Turns } from '../renewal.ts'
 
 /** The tools of the part's agent in the state of this name, which are listed by that agent unless they are known. */
 export type PartTools = (part: SpreadPart, toolsVersion: string) => Promise<KnownTools | Unlisted>

@@ -1,11 +1,11 @@
 /** One answer of those that several agents gave to one call of a tool: each one's content as it was sent, behind a text with its name. Pure. */
-import { ERRORS } from '../../../protocol/error-table.ts'
-import type { Failure } from '../../../protocol/errors.ts'
-import type { Span } from '../../../protocol/json/json-scan.ts'
-import { isNullAt } from '../../../protocol/members/object-members.ts'
-import { concat } from '../../../protocol/splice.ts'
-import { findPath, isArrayAt, isObjectAt, rootOf, valueAt } from '../../bridge/json-view.ts'
-import { MAX_SPREAD_ANSWER_BYTES, SPREAD_ANSWER_MS } from '../../routing-limits.ts'
+import { ERRORS } from '../../../../protocol/error-table.ts'
+import type { Failure } from '../../../../protocol/errors.ts'
+import type { Span } from '../../../../protocol/json/json-scan.ts'
+import { isNullAt } from '../../../../protocol/members/object-members.ts'
+import { concat } from '../../../../protocol/splice.ts'
+import { findPath, isArrayAt, isObjectAt, rootOf, valueAt } from '../../../bridge/json-view.ts'
+import { MAX_SPREAD_ANSWER_BYTES, SPREAD_ANSWER_MS } from '../../../routing-limits.ts'
 
 /** What an agent says: its server's whole JSON-RPC answer, how the call has failed there, nothing in time, or too much. */
 export type Said = Uint8Array | Failure | 'late' | 'long'
