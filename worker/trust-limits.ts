@@ -192,6 +192,10 @@ export const MAX_LISTED_NAME_BYTES = 4 * 1024 * 1024
 /** Sessions, and groups of clients without, of whose servers an isolate keeps the tools. */
 export const MAX_CACHED_TOOL_SETS = 200
 
+/** How much streams are told at a time of what their clients may do now, in characters, and how long it is waited then: a thirtieth of an object's memory, and thousands of streams within LANE_ORDER_MS. */
+export const MAX_TOLD_CHARS = 4 * 1024 * 1024
+export const TELL_PAUSE_MS = 50
+
 /** How long a server that has refused its list with an HTTP status is believed to refuse it, where only headers are checked by it: else each call would be two. */
 export const REFUSED_LIST_MS = 60_000
 

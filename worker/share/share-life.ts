@@ -67,10 +67,11 @@ export class ShareLife {
     if (this.#parts.store.settings === undefined) return
     if (!gate.isCapturing) this.#parts.callLedger.dropCaptured()
     cutOff.look(nowMs)
-    cutOff.tell()
+    const told = cutOff.tell()
     const endMs = gate.endsAtMs ?? Infinity
     if (endMs <= nowMs) await this.end('SHARE_EXPIRED')
     else await this.#clock.sweepBy(Math.min(endMs, gate.nextLinkEndMs ?? Infinity))
+    await told
   }
 
   async end(code: End): Promise<void> {

@@ -4,11 +4,13 @@ import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../../worker/carry/share-client.ts'
 import type { Pass, TrustChange } from '../../../worker/contract/trust/trust-rpc.ts'
-import { MAX_LINK_ROWS } from '../../../worker/trust-limits.ts'
+import { MAX_LINK_ROWS, MAX_TOLD_CHARS, TELL_PAUSE_MS } from '../../../worker/trust-limits.ts'
 import { DerivedLinks } from '../../../worker/registry/derived-links.ts'
 import { Registry } from '../../../worker/registry/registry.ts'
 import { Share } from '../../../worker/share/share.ts'
 import { verifies } from '../../requirements/verifies.ts'
+import { heldTimers } from '../harness/held-timers.ts'
+import { PlayingAgent } from '../harness/playing-agent.ts'
 import {
   createClientToken,
   createShare,
@@ -270,6 +272,30 @@ test.each(['listen', 'web'] as const)(
     expect(told).toHaveLength(2)
   },
 )
+
+test('what streams are told of a change is told so much at a time', async () => {
+  verifies('promise.10.memory')
+  const share = await createShare()
+  new PlayingAgent(await ScriptedAgent.connect(share), 'a')
+  let told = 0
+  for (let streams = 0; streams < 7; streams++) {
+    const client = new TestClient(share)
+    await client.initialize()
+    const session = client.session ?? ''
+    const { webSocket } = await openStream(share, { kind: 'listen', principal: `client:${linkIdOf(share.clientToken)}`, session })
+    webSocket?.accept()
+    webSocket?.addEventListener('message', ({ data }) => void (told += String(data).includes('"grant"') ? 1 : 0))
+  }
+  const held = heldTimers(TELL_PAUSE_MS)
+  const policy = JSON.stringify({ tools: { deny: ['x'.repeat(900_000)] } })
+  const changed = stubOf(share).admin(linkChange(share.clientToken, 10, { policy }))
+  const each = policy.length + 100
+  const first = Math.ceil(MAX_TOLD_CHARS / each)
+  await vi.waitFor(() => expect([told, held.count]).toEqual([first, 1]))
+  held.end()
+  await changed
+  await vi.waitFor(() => expect(told).toBe(7))
+})
 
 test('a Worker that has learned nothing yet shows a pass without a state', async () => {
   const { share, agent, client } = await connected()

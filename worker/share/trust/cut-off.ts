@@ -4,6 +4,8 @@ import { CUT_CLOSE } from '../../contract/trust/pass.ts'
 import { linkOf } from '../../contract/trust/principals.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import type { GrantFacts, PassRefusal } from '../../contract/trust/trust-rpc.ts'
+import { MAX_TOLD_CHARS, TELL_PAUSE_MS } from '../../trust-limits.ts'
+import { pause } from '../../within.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import { type AgentLinks } from '../agents/links.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
@@ -82,13 +84,23 @@ export class CutOff {
     this.#dismissAgents(nowMs)
   }
 
-  /** Tells Workers that hold streams what their clients may do now, unless it is what they were told last: what comes on a stream must be within that, too. */
-  tell(): void {
+  /**
+   * Tells Workers that hold streams what their clients may do now, unless it is what they were told last: what comes on a stream must be within that,
+   * too. So much at a time, since one link may have thousands of streams, and what is told of each lies in memory until it is sent.
+   */
+  async tell(): Promise<void> {
     const { streams, web, upstream } = this.#parts
     for (const part of [web, upstream]) part.tell((socket, link) => this.#newsFor(socket, link))
+    let chars = 0
     for (const { socket, attachment } of streams.all()) {
-      const facts = this.#newsFor(socket, attachment.link)
-      if (facts !== undefined) socket.send(JSON.stringify({ type: 'grant', facts } satisfies StreamControl))
+      const facts = socket.readyState === WebSocket.OPEN ? this.#newsFor(socket, attachment.link) : undefined
+      if (facts === undefined) continue
+      const text = JSON.stringify({ type: 'grant', facts } satisfies StreamControl)
+      socket.send(text)
+      chars += text.length
+      if (chars < MAX_TOLD_CHARS) continue
+      chars = 0
+      await pause(TELL_PAUSE_MS)
     }
   }
 
