@@ -61,8 +61,9 @@ function ownersOrders({ relay, share, dataDir }: ShareReport): string {
 /** The text for a relay without a share. */
 export function describeRelay(relay: string, dataDir: string, isOpen: boolean): string {
   const next = isOpen
-    ? `node_modules/.bin/node agent/cli.ts login ${relay}   (asks for the code that the log below will have)`
-    : `curl -X POST ${relay}/api/shares -H "authorization: Bearer <ownerKey of ${dataDir}/state.json>" -H 'content-type: application/json' -d '{"name":"files"}'`
+    ? `${CHECKOUT_PROGRAM} login ${relay}   (asks for the code that the log below will have)`
+    : `curl -X POST ${relay}/api/shares -H "authorization: Bearer <ownerKey of ${dataDir}/state.json>" -H 'content-type: application/json' -d '{"name":"files"}'
+          or, with the same key: ${CHECKOUT_PROGRAM} login ${relay}   and then ${CHECKOUT_PROGRAM} share create --name files`
   return `${box(['Relay:', relay])}
 
 ${isOpen ? 'Claim:' : 'Share:'}    ${next}

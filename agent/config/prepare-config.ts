@@ -14,7 +14,7 @@ import { prepareLink } from './options.ts'
 import { commandWords } from './other-names.ts'
 import type { MergedEntry, PreparedServer } from './prepared-server.ts'
 import { servedNames } from './served-names.ts'
-import type { RawOptions } from './settings.ts'
+import { type RawOptions, readTokenText } from './settings.ts'
 import { bareWarnings, refuseTwoBare, rootOptions } from './share-root.ts'
 import { decodeAgentToken } from './token.ts'
 
@@ -144,6 +144,7 @@ function wantedServers(
         `${config} has ${sharing.length} servers without a token of their own, and one share has ${MAX_SERVERS} at most: give the others tokens of another share.`,
       ),
     )
+  const [usable = STAND_IN] = shareToken === undefined || sharing.length === 0 ? [] : faults.collect(() => requireUsable(shareToken))
   const names = servedNames(sharing)
   const wanted = [...servers].flatMap(([name, entry]): Wanted[] => {
     if (unclear.has(name)) return []
@@ -151,8 +152,7 @@ function wantedServers(
     const tokens = tokensOf.get(name) ?? []
     const server = names.get(name)
     if (options === undefined) return []
-    if (server !== undefined)
-      return [{ name, entry, options: withOptions(options, { ...(shareToken ?? STAND_IN), server }), hasCopies: false }]
+    if (server !== undefined) return [{ name, entry, options: withOptions(options, { ...usable, server }), hasCopies: false }]
     return tokens.map((token) => ({ name, entry, options: withOptions(options, token), hasCopies: tokens.length > 1 }))
   })
   const renamed = [...names].filter(([name, server]) => name !== server)
@@ -161,7 +161,7 @@ function wantedServers(
     ...(inFile !== undefined && sharing.length === 0 ? ['each server has a token of its own, so that of the file is of no use'] : []),
   ]
   const { servers: apart, app } = withoutWebApps(wanted, faults)
-  return { wanted: apart, root: sharing.length === 0 ? undefined : { token: shareToken ?? STAND_IN, app }, warnings }
+  return { wanted: apart, root: sharing.length === 0 ? undefined : { token: usable, app }, warnings }
 }
 
 /** A share has one web app, which is not below the name of a server. */
@@ -229,8 +229,23 @@ function preparedOf({ name, options, hasCopies }: Omit<Wanted, 'entry'>, { comma
     const key = JSON.stringify([name, host, share, prepared.settings.server])
     return { name, server: hasCopies ? `${name}@${host}` : name, key, ...prepared }
   } catch (error) {
-    throw error instanceof AgentExit ? new AgentExit(error.exit, error.code, error.message.replaceAll(/^/gm, `${name}: `)) : error
+    throw saidOf(name, error)
   }
+}
+
+/** @throws {AgentExit} when it cannot be the token of a share: said once, and not for each server of that. */
+function requireUsable(token: TokenSource): TokenSource {
+  try {
+    decodeAgentToken(readTokenText(token, { readFile: (path) => readFileSync(path, 'utf8') }))
+    return token
+  } catch (error) {
+    throw saidOf(OF_SHARE, error)
+  }
+}
+
+/** An error that says whose it is in each line. */
+function saidOf(name: string, error: unknown): unknown {
+  return error instanceof AgentExit ? new AgentExit(error.exit, error.code, error.message.replaceAll(/^/gm, `${name}: `)) : error
 }
 
 function tokenIn({ token, tokenFile }: { readonly [Member in keyof TokenSource]: string | undefined }): TokenSource | undefined {

@@ -272,7 +272,10 @@ export function defaultName(hostname: string, cwd: string, command: readonly str
 }
 
 /** @throws {AgentExit} when there is none, or its file cannot be read. */
-export function readTokenText({ token, tokenFile }: RawOptions, { readFile }: Pick<Surroundings, 'readFile'>): string {
+export function readTokenText(
+  { token, tokenFile }: Pick<RawOptions, 'token' | 'tokenFile'>,
+  { readFile }: Pick<Surroundings, 'readFile'>,
+): string {
   const text = token ?? (tokenFile === undefined ? undefined : readText('--token-file', tokenFile, readFile))
   if (text === undefined || text.trim() === '') throw usage('A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.')
   return text.trim()

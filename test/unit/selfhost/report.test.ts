@@ -67,6 +67,7 @@ test('describeRelay() says how to claim an open relay, and how to make a share o
   const owned = describeRelay('http://r', '/data', false)
   expect(owned).toContain('curl -X POST http://r/api/shares')
   expect(owned).toContain('/data/state.json')
+  expect(owned).toMatch(/login http:\/\/r {3}and then node_modules\/\.bin\/node agent\/cli\.ts share create --name files\n/)
   expect(owned).not.toContain('claim')
   expect(owned).toContain('MCP_EDGE_TOKEN=<agent_token of the share> node_modules/.bin/node agent/cli.ts -- command')
 })

@@ -303,6 +303,16 @@ test('prepareConfig() looks at all else of servers whose token is missing', () =
   ])
 })
 
+test('prepareConfig() says once what is wrong with the token of a share, however many servers it is for', () => {
+  verifies('promise.config.check')
+  const servers = { a: { command: 'x', idleStop: 'soon' }, b: { command: 'y' } }
+  expect(faultsOf({ token: 'no token', servers })).toEqual([
+    expect.stringMatching(/^share: This is no agent token/),
+    expect.stringMatching(/^a: --idle-stop/),
+  ])
+  expect(faultsOf({ tokenFile: 'none', servers })[0]).toMatch(/^share: --token-file .*none cannot be read: ENOENT/)
+})
+
 /** What is said to be wrong, line by line. */
 function faultsOf(config: object): readonly string[] {
   try {
