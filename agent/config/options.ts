@@ -82,13 +82,7 @@ export function agentCommand(): Command {
       option('--max-calls <number>', 'calls at a time; more wait, or go to other agents (default: any number)', 'MCP_EDGE_MAX_CALLS'),
     )
     .addOption(
-      option(
-        '--serves <pattern>',
-        'only tools of this name, beside agents of the share with other patterns, where * stands for anything; repeatable',
-        'MCP_EDGE_SERVES',
-      )
-        .argParser(collectNames)
-        .default([], 'all'),
+      option('--serves <pattern>', 'tools that it has beside other agents', 'MCP_EDGE_SERVES').argParser(collect).default([], 'all'),
     )
     .addOption(flag('--spread', 'calls of tools that only read go to all agents of the share that have this, at once', 'MCP_EDGE_SPREAD'))
     .addOption(
@@ -189,12 +183,6 @@ function asGiven(value: string): string {
 /** A repeated option; the variable holds one entry a line. */
 function collect(value: string, before: readonly string[]): string[] {
   return [...before, ...value.split('\n').filter((entry) => entry !== '')]
-}
-
-/** The same, where entries of a line may have commas between: no name has one. */
-function collectNames(value: string, before: readonly string[]): string[] {
-  const names = value.split(/[\n,]/).map((name) => name.trim())
-  return [...before, ...names.filter((name) => name !== '')]
 }
 
 export const VERSION: string = manifest.version

@@ -42,13 +42,15 @@ function dashed(name: string): string {
 }
 
 /**
- * Each pattern once; undefined where there are none.
+ * Each pattern once, of texts that may have several with commas between; undefined where there are none.
  *
  * @throws {AgentExit} that says what patterns there may be.
  */
 export function readPatterns(serves: readonly string[]): readonly string[] | undefined {
   if (serves.length === 0) return undefined
-  if (areServedPatterns(serves)) return [...new Set(serves)]
+  // No name has a comma.
+  const patterns = serves.flatMap((text) => text.split(',').map((pattern) => pattern.trim())).filter((pattern) => pattern !== '')
+  if (areServedPatterns(patterns)) return [...new Set(patterns)]
   throw new AgentExit(
     EXIT.USAGE,
     'USAGE',

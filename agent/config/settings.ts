@@ -207,7 +207,7 @@ function namedBy(
     ...(http === undefined ? command : [http.url.href]),
     ...(web === undefined ? [] : ['--http', web.origin.href]),
     ...(server === undefined ? [] : ['--server', server]),
-    ...(serves.length === 0 ? [] : ['--serves', servedSet(serves)]),
+    ...(serves.length === 0 ? [] : ['--serves', servedSet(readPatterns(serves))]),
   ]
 }
 
