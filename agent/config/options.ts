@@ -81,9 +81,7 @@ export function agentCommand(): Command {
     .addOption(
       option('--max-calls <number>', 'calls at a time; more wait, or go to other agents (default: any number)', 'MCP_EDGE_MAX_CALLS'),
     )
-    .addOption(
-      option('--serves <pattern>', 'tools that it has beside other agents', 'MCP_EDGE_SERVES').argParser(collect).default([], 'all'),
-    )
+    .addOption(option('--serves <pattern>', 'only tools of this name; repeatable', 'MCP_EDGE_SERVES').argParser(collect).default([], 'all'))
     .addOption(flag('--spread', 'calls of tools that only read go to all agents of the share that have this, at once', 'MCP_EDGE_SPREAD'))
     .addOption(
       option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '0')
