@@ -11,7 +11,6 @@ import { targetSecrets } from './http-target.ts'
 import manifest from '../package.json' with { type: 'json' }
 import type { ServerOptions } from './configured-servers.ts'
 import { addOtherNames, commandWords, levelNamed, takeOtherNames } from './other-names.ts'
-import { collectPatterns } from './served-names.ts'
 import { TRANSPORTS } from './transport-options.ts'
 import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, readTokenText, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
@@ -82,15 +81,7 @@ export function agentCommand(): Command {
     .addOption(
       option('--max-calls <number>', 'calls at a time; more wait, or go to other agents (default: any number)', 'MCP_EDGE_MAX_CALLS'),
     )
-    .addOption(
-      option(
-        '--serves <pattern>',
-        'only tools of this name, beside agents of the share with other patterns, where * stands for anything; repeatable',
-        'MCP_EDGE_SERVES',
-      )
-        .argParser(collectPatterns)
-        .default([], 'all'),
-    )
+    .addOption(option('--serves <pattern>', 'only tools of this name; repeatable', 'MCP_EDGE_SERVES').argParser(collect).default([], 'all'))
     .addOption(flag('--spread', 'calls of tools that only read go to all agents of the share that have this, at once', 'MCP_EDGE_SPREAD'))
     .addOption(
       option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '0')

@@ -42,22 +42,18 @@ function dashed(name: string): string {
 }
 
 /**
- * Each pattern once; undefined where there are none.
+ * Each pattern once, of texts that may have several with commas between; undefined where there are none.
  *
  * @throws {AgentExit} that says what patterns there may be.
  */
 export function readPatterns(serves: readonly string[]): readonly string[] | undefined {
   if (serves.length === 0) return undefined
-  if (areServedPatterns(serves)) return [...new Set(serves)]
+  // No name has a comma.
+  const patterns = serves.flatMap((text) => text.split(',').map((pattern) => pattern.trim())).filter((pattern) => pattern !== '')
+  if (areServedPatterns(patterns)) return [...new Set(patterns)]
   throw new AgentExit(
     EXIT.USAGE,
     'USAGE',
     `--serves takes up to ${MAX_SERVED_PATTERNS} patterns like git_*, without spaces, of ${MAX_SERVED_PATTERN_CHARS} characters each and ${MAX_SERVED_CHARS} in all.`,
   )
-}
-
-/** Patterns as an option or a variable has them, one a line or with commas between, behind those that came before. */
-export function collectPatterns(value: string, before: readonly string[]): string[] {
-  const patterns = value.split(/[\n,]/).map((pattern) => pattern.trim())
-  return [...before, ...patterns.filter((pattern) => pattern !== '')]
 }

@@ -6,7 +6,7 @@ import { MAX_CALLS, MAX_CHILDREN } from '../limits.ts'
 import { servedSet } from '../../protocol/served-names.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
-import { durationMs } from './duration.ts'
+import { durationMs, oneOf, wholeNumber } from './option-values.ts'
 import { allOf, Faults } from './faults.ts'
 import { checkHeaderFile, type HttpTarget, readHttpTarget } from './http-target.ts'
 import { readPatterns } from './served-names.ts'
@@ -207,7 +207,7 @@ function namedBy(
     ...(http === undefined ? command : [http.url.href]),
     ...(web === undefined ? [] : ['--http', web.origin.href]),
     ...(server === undefined ? [] : ['--server', server]),
-    ...(serves.length === 0 ? [] : ['--serves', servedSet(serves)]),
+    ...(serves.length === 0 ? [] : ['--serves', servedSet(readPatterns(serves))]),
   ]
 }
 
@@ -284,18 +284,6 @@ export function readTokenText(
 function agentName(text: string): string {
   if (!/^[\w.-]{1,64}$/.test(text)) throw usage(`--name ${text} must be 1 to 64 letters, digits, dots, dashes or underscores.`)
   return text
-}
-
-function wholeNumber(option: string, text: string, least: number, most = 1_000_000_000): number {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value >= least && value <= most)) throw usage(`${option} ${text} must be a whole number from ${least} to ${most}.`)
-  return value
-}
-
-function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
-  const found = allowed.find((value) => value === text)
-  if (found === undefined) throw usage(`${option} ${text} must be one of: ${allowed.join(', ')}.`)
-  return found
 }
 
 function usage(message: string): AgentExit {

@@ -3,7 +3,7 @@ import { rootCertificates } from 'node:tls'
 import { POLL_MS } from '../../protocol/limits.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_POLL_RETRY_MS } from '../limits.ts'
-import { durationMs } from './duration.ts'
+import { durationMs } from './option-values.ts'
 import { allOf, Faults } from './faults.ts'
 
 /** `auto`: a WebSocket, and polls where none gets through. */

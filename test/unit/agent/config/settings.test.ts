@@ -182,7 +182,7 @@ test('readAgentSettings() reads certificates, and trusts those of Node beside th
 test('readAgentSettings() takes each pattern of names once, and makes another agent of a command with others', () => {
   verifies('promise.serves.joins')
   const plain = readAgentSettings(RAW, ['x'], AROUND)
-  const git = readAgentSettings({ ...RAW, serves: ['git_*', 'git_*', 'a'] }, ['x'], AROUND)
+  const git = readAgentSettings({ ...RAW, serves: ['git_*', 'git_*, a,'] }, ['x'], AROUND)
   expect([plain.patterns, git.patterns]).toEqual([undefined, ['git_*', 'a']])
   expect(git.name).not.toBe(plain.name)
   expect(readAgentSettings({ ...RAW, serves: ['a', 'git_*'] }, ['x'], AROUND).name).toBe(git.name)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { durationMs } from '../../../../agent/config/duration.ts'
+import { durationMs } from '../../../../agent/config/option-values.ts'
 
 test.each([
   ['90s', 90_000],
