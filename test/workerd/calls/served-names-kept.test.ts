@@ -3,10 +3,8 @@ import { runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
-import { scanMessage } from '../../../protocol/json/json-scan.ts'
-import type { Call } from '../../../protocol/frame.ts'
 import { verifies } from '../../requirements/verifies.ts'
-import { postModern } from '../harness/handshake-child.ts'
+import { asked, callTool, postModern } from '../harness/handshake-child.ts'
 import { askAsOwner, createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
@@ -41,15 +39,6 @@ async function scene(): Promise<Scene> {
 
 async function ask(client: TestClient, body: string): Promise<unknown> {
   return (await client.post(body)).json()
-}
-
-/** Has the child of a call ask its client. */
-function elicit(agent: ScriptedAgent, { ch, ra }: Call, rawId: string): void {
-  const body = new TextEncoder().encode(`{"jsonrpc":"2.0","id":${rawId},"method":"elicitation/create","params":{"message":"who?"}}`)
-  const facts = scanMessage(body)
-  if (!facts.ok || facts.value.id === undefined) throw new Error('the script made a bad ask')
-  const at = { ...agent.number(ch, body.length), size: body.length, method: 'elicitation/create', id: facts.value.id.span, rawId }
-  agent.send({ type: 'ask', ...at, ra, sure: true }, body)
 }
 
 describe('agents', () => {
@@ -120,20 +109,20 @@ describe('a session', () => {
     const { askTag } = files.opened.get(call.header.ch) ?? {}
     expect(askTag).toMatch(/^mcp-edge~\+/)
     const id = JSON.stringify(`${askTag} 0`)
-    elicit(files.agent, call.header, id)
+    files.elicit(call, id)
     const events = new EventReader(await response)
     expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ id: `${askTag} 0`, method: 'elicitation/create' })
     const ownResponse = client.postForEvents(callOf(2, 'git_log'))
     const ownCall = await git.call('tools/call')
-    elicit(git.agent, ownCall.header, '0')
+    git.elicit(ownCall, '0')
     const own = new EventReader(await ownResponse)
     expect(JSON.parse((await own.next()) ?? '')).toMatchObject({ id: 0, method: 'elicitation/create' })
     expect((await client.post(`{"jsonrpc":"2.0","id":${id},"result":{"action":"accept"}}`)).status).toBe(202)
     expect((await client.post('{"jsonrpc":"2.0","id":0,"result":{"action":"decline"}}')).status).toBe(202)
     expect([files.responded, git.responded]).toEqual([[id], ['0']])
-    files.answer(call, '1', 'done')
+    files.answer(call, 'done')
     expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ id: 1, ...said('done') })
-    git.answer(ownCall, '2', 'own')
+    git.answer(ownCall, 'own')
     expect(JSON.parse((await own.next()) ?? '')).toMatchObject({ id: 2, ...said('own') })
   })
 
@@ -159,7 +148,7 @@ describe('a session', () => {
     await events.cancel()
     const back = new EventReader(await client.resume(seen?.id ?? ''))
     await vi.waitFor(() => expect(files.replays).toMatchObject([{ ch, key, after: header.n }]))
-    files.answer(second, '2', 'late')
+    files.answer(second, 'late')
     expect(JSON.parse((await back.next()) ?? '')).toMatchObject({ id: 2, ...said('late') })
     await client.leave()
     await vi.waitFor(() => expect(files.closed).toEqual([call.header.ch]))
@@ -256,5 +245,56 @@ describe('a client that is bound', () => {
     await files.agent.leave(CLOSE.GOING_AWAY)
     expect(await ask(client, list)).toMatchObject({ result: { tools: [{ name: 'git_log' }] } })
     expect(await ask(client, callOf(3, 'fs_other'))).toMatchObject({ error: { data: { code: 'NOT_OFFERED' } } })
+  })
+})
+
+describe('what goes on behind a call', () => {
+  test('finds the child that has asked a client without a session, which brings what it wanted', async () => {
+    verifies('promise.serves.once')
+    const { share, files } = await scene()
+    files.held.add('fs_read')
+    const first = asked(callTool(share, 'fs_read'))
+    const call = await files.call('tools/call')
+    files.elicit(call, '5')
+    const { requestState, inputRequests } = await first
+    const inputResponses = Object.fromEntries(Object.keys(inputRequests).map((key) => [key, { action: 'accept', content: {} }]))
+    const second = postModern(share, 'tools/call', { name: 'fs_read', arguments: {}, requestState, inputResponses })
+    await vi.waitFor(() => expect(files.responded).toEqual(['5']))
+    files.answer(call, 'done')
+    expect(await (await second).json()).toMatchObject(said('done'))
+  })
+
+  test('finds a task by the tool that has begun it', async () => {
+    verifies('promise.serves.routed')
+    const { git, files, client } = await scene()
+    files.held.add('fs_read')
+    const begun = ask(client, callOf(1, 'fs_read').replace('"arguments"', '"task":{"ttl":60000},"arguments"'))
+    const at = '2026-01-01T00:00:00Z'
+    const task = { taskId: 't1', status: 'working', createdAt: at, lastUpdatedAt: at, ttl: 60_000 }
+    files.answerAs(await files.call('tools/call'), JSON.stringify({ task }).slice(0, -1))
+    expect(await begun).toMatchObject({ result: { task: { taskId: 't1' } } })
+    const get = '{"jsonrpc":"2.0","id":2,"method":"tasks/get","params":{"taskId":"t1"}}'
+    expect(await ask(client, get)).toMatchObject({ result: { said: true } })
+    expect([git.count('tasks/get'), files.count('tasks/get')]).toEqual([0, 1])
+  })
+
+  test('waits for the owner, who is told which agent is to run it', async () => {
+    verifies('promise.serves.judged')
+    const { share, files } = await scene()
+    const made = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy: { access: 'admin', hold: ['fs_*'] } })
+    const { token } = await made.json<{ token: string }>()
+    const client = new TestClient({ ...share, clientToken: token })
+    await client.initialize()
+    const response = ask(client, callOf(1, 'fs_read'))
+    const path = `/api/shares/${share.id}/approvals`
+    type Waiting = { readonly approvals: readonly { readonly id: string; readonly agent: string; readonly tool: string }[] }
+    const waiting = await vi.waitFor(async () => {
+      const { approvals } = await (await askAsOwner('GET', path)).json<Waiting>()
+      expect(approvals).toMatchObject([{ agent: 'files', tool: 'fs_read' }])
+      return approvals
+    })
+    expect(files.count('tools/call')).toBe(0)
+    expect((await askAsOwner('POST', `${path}/${waiting[0]?.id ?? ''}`, { decision: 'allow' })).status).toBe(200)
+    expect(await response).toMatchObject(said('files: fs_read'))
   })
 })

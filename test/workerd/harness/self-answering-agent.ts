@@ -3,6 +3,7 @@ import type { Call, Open, RelayFrame, Replay } from '../../../protocol/frame.ts'
 import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
 import type { Hello } from '../../../protocol/handshake.ts'
 import { isObject } from '../../../protocol/json/json-object.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import type { TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
 
@@ -18,6 +19,8 @@ interface Offered {
 /** A call that came, with the params that it had. */
 interface Heard {
   readonly header: Call
+  /** As JSON text. */
+  readonly rawId: string
   readonly params: Record<string, unknown>
 }
 
@@ -74,8 +77,30 @@ export class SelfAnsweringAgent {
     return this.heard.filter(({ header }) => header.method === method).length
   }
 
-  answer({ header }: Heard, rawId: string, text: string): void {
-    this.agent.answer(header, rawId, this.#complete(`{"content":[{"type":"text","text":${JSON.stringify(text)}}]`))
+  answer(heard: Heard, text: string): void {
+    this.answerAs(heard, `{"content":[{"type":"text","text":${JSON.stringify(text)}}]`)
+  }
+
+  /** `result`: its members, without what ends it. */
+  answerAs({ header, rawId }: Heard, result: string): void {
+    this.agent.answer(header, rawId, this.#complete(result))
+  }
+
+  /** The child of a call asks its client. */
+  elicit({ header: { ch, ra } }: Heard, id: string): void {
+    const body = new TextEncoder().encode(
+      `{"jsonrpc":"2.0","id":${id},"method":"elicitation/create","params":{"message":"who?","requestedSchema":{"type":"object","properties":{}}}}`,
+    )
+    const facts = scanMessage(body)
+    if (!facts.ok || facts.value.id === undefined) throw new Error('the script made a bad ask')
+    const at = {
+      ...this.agent.number(ch, body.length),
+      size: body.length,
+      method: 'elicitation/create',
+      id: facts.value.id.span,
+      rawId: id,
+    }
+    this.agent.send({ type: 'ask', ...at, ra, sure: true }, body)
   }
 
   async #run(): Promise<void> {
@@ -92,7 +117,7 @@ export class SelfAnsweringAgent {
     if (header.type === 'close') this.closed.push(header.ch)
     if (header.type !== 'call') return
     const { params } = JSON.parse(bodyText(frame)) as { readonly params?: unknown }
-    const heard = { header, params: isObject(params) ? params : {} }
+    const heard = { header, rawId: bodyText(frame).slice(...header.id), params: isObject(params) ? params : {} }
     const result = this.#resultOf(heard)
     if (header.method !== 'initialize' && header.method !== 'server/discover') this.#hear(heard)
     if (result !== undefined) this.agent.answer(header, bodyText(frame).slice(...header.id), this.#complete(result))
