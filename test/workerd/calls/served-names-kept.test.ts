@@ -298,3 +298,14 @@ describe('what goes on behind a call', () => {
     expect(await response).toMatchObject(said('files: fs_read'))
   })
 })
+
+test('a client without a session is ended on each agent that served it', async () => {
+  verifies('promise.serves.once')
+  const { share, git, files } = await scene()
+  expect(await (await postModern(share, 'tools/list')).json()).toMatchObject({ result: { tools: [{}, {}, {}] } })
+  const path = `/api/shares/${share.id}/sessions`
+  const { sessions } = await (await askAsOwner('GET', path)).json<{ sessions: readonly { readonly id: string; readonly kind: string }[] }>()
+  const group = sessions.find(({ kind }) => kind === 'group')
+  expect((await askAsOwner('DELETE', `${path}/${group?.id ?? ''}`)).status).toBe(204)
+  await vi.waitFor(() => expect([git.closed.length, files.closed.length]).toEqual([1, 1]))
+})

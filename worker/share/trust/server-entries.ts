@@ -188,9 +188,11 @@ export class ServerEntries {
 
   /** The children that were opened for a listing, also one whose Worker is gone. */
   #endChildren(): void {
-    const { store, sessions, channels } = this.#parts
+    const { store, sessions, channels, servedSets } = this.#parts
     for (const id of store.sessions.idsOf([RELAY_PRINCIPAL])) sessions.end(id)
-    channels.close(modernGroup(RELAY_GROUP))
+    const group = modernGroup(RELAY_GROUP)
+    channels.close(group)
+    if (servedSets.hasAny) for (const routed of store.channels.routed(group)) channels.close(routed)
   }
 }
 

@@ -170,10 +170,16 @@ export class ClientList {
 
   /** Its clients may begin anew: only their link says who may come. */
   #endGroup(id: string): ClientFacts[] {
-    const { channels, streams, waiters, clientFrames, subscriptions, turns } = this.#parts
+    const { store } = this.#parts
     const group = this.#ownedGroups().find((owned) => shownId(owned.group) === id)?.group
     if (group === undefined) return []
     const facts = this.#groups().filter((client) => client.id === id)
+    for (const one of [group, ...store.channels.routed(group)]) this.#endChild(one)
+    return facts
+  }
+
+  #endChild(group: string): void {
+    const { channels, streams, waiters, clientFrames, subscriptions, turns } = this.#parts
     for (const { key } of waiters.where((waiter) => waiter.group === group)) clientFrames.fail(key, ENDED)
     for (const socket of streams.callsOfGroup(group)) {
       const attachment = streams.attachmentOf(socket)
@@ -183,7 +189,6 @@ export class ClientList {
     subscriptions.endAll(group)
     channels.close(group)
     turns.childGone(group)
-    return facts
   }
 }
 
