@@ -5,7 +5,7 @@ import { findEra } from './server/era.ts'
 import { findHttpEra } from './server/http/http-era.ts'
 import { HttpServer } from './server/http/http-server.ts'
 import { httpStart } from './server/http/http-start.ts'
-import { askResourceMetadata, type ResourceMetadata } from './server/http/resource-metadata.ts'
+import { metadataTeller } from './server/http/resource-metadata.ts'
 import { LineMask } from './server/masking/line-mask.ts'
 import { policedStart } from './server/policed-child.ts'
 import { WebApp } from './server/web-app.ts'
@@ -70,7 +70,10 @@ export async function run(context: RunContext): Promise<void> {
     program: context.program,
     finding,
     startChild: startPoliced,
-    resourceMetadata: () => metadataOf(context, server),
+    resourceMetadata:
+      server === undefined
+        ? () => Promise.resolve({ lacks: 'metadata' })
+        : metadataTeller(server, settings.masks ? lineMaskOf(context) : undefined, log),
     webApp: web && new WebApp(web, settings.policy.access === 'read'),
   })
   if (web !== undefined) void tellIfUnreachable(web.origin, log)
@@ -90,15 +93,6 @@ export async function run(context: RunContext): Promise<void> {
   } finally {
     await endChildren()
   }
-}
-
-/** What the server says of where its clients sign in, secrets masked. */
-async function metadataOf(context: StartContext, server: HttpServer | undefined): Promise<ResourceMetadata> {
-  if (server?.passesAuth !== true) return { lacks: 'metadata' }
-  const found = await askResourceMetadata(server)
-  const mask = context.settings.masks ? lineMaskOf(context) : undefined
-  if ('lacks' in found || mask === undefined) return found
-  return { json: Buffer.from(mask.apply(Buffer.from(found.json))).toString('utf8') }
 }
 
 /** An app that is not there yet may come: that is said, and not waited for. */

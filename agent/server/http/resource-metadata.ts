@@ -3,6 +3,8 @@ import type { Metadata } from '../../../protocol/metadata-frames.ts'
 import { MAX_RESOURCE_METADATA_BYTES } from '../../../protocol/limits.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RESOURCE_METADATA_MS } from '../../limits.ts'
+import type { Log } from '../../log.ts'
+import type { LineMask } from '../masking/line-mask.ts'
 import { Flow } from './flow.ts'
 import { HttpRequest } from './http-request.ts'
 import { type HttpServer, isSuccess } from './http-server.ts'
@@ -10,7 +12,27 @@ import { type HttpServer, isSuccess } from './http-server.ts'
 /** The metadata as JSON, or why there is none to give. */
 export type ResourceMetadata = { readonly json: string } | { readonly lacks: NonNullable<Metadata['lacks']> }
 
+const decoder = new TextDecoder()
+
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
+
+/** Tells what clients are to know, secrets masked; and its owner, once, where they cannot do anything with it. What it returns never rejects. */
+export function metadataTeller(server: HttpServer, lineMask: LineMask | undefined, log: Log): () => Promise<ResourceMetadata> {
+  let isTold = false
+  return async () => {
+    if (!server.passesAuth) return { lacks: 'metadata' }
+    const found = await askResourceMetadata(server)
+    if ('json' in found) return lineMask === undefined ? found : { json: decoder.decode(lineMask.apply(Buffer.from(found.json))) }
+    if (found.lacks === 'issuer' && !isTold) {
+      isTold = true
+      log.warn('sign_in.not_public', {
+        meaning:
+          'the resource metadata of the server names no authorization server but itself, which clients elsewhere cannot reach: name a public one',
+      })
+    }
+    return found
+  }
+}
 
 /** Within RESOURCE_METADATA_MS. Never rejects. */
 export async function askResourceMetadata(server: HttpServer): Promise<ResourceMetadata> {

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readHttpTarget } from '../../../../../agent/config/http-target.ts'
 import { HttpServer } from '../../../../../agent/server/http/http-server.ts'
-import { askResourceMetadata, type ResourceMetadata } from '../../../../../agent/server/http/resource-metadata.ts'
+import { askResourceMetadata, metadataTeller, type ResourceMetadata } from '../../../../../agent/server/http/resource-metadata.ts'
+import { LineMask } from '../../../../../agent/server/masking/line-mask.ts'
 import type { Behaviour } from '../../../../fixtures/http-vices.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
+import { SILENT_LOG } from '../../silent-log.ts'
 import { LoopbackServer, RemoteSession } from './loopback-server.ts'
 
 let stack: AsyncDisposableStack
@@ -97,4 +99,17 @@ test('askResourceMetadata() of a server that is not there, or broken, says that 
   expect(await askResourceMetadata(server)).toEqual({ lacks: 'server' })
   await loopback.stop()
   expect(await askResourceMetadata(server)).toEqual({ lacks: 'server' })
+})
+
+test('metadataTeller() masks what is secret, and tells the owner once that nobody can sign in', async () => {
+  verifies('promise.http.pass-auth')
+  let issuers: readonly string[] = []
+  const { server } = await serverOf((asked) => saying({ [FOR_PATH]: { authorization_servers: issuers, note: 'a-secret-word' } })(asked))
+  const warned: string[] = []
+  const log = { ...SILENT_LOG, warn: (event: string) => void warned.push(event) }
+  const tell = metadataTeller(server, new LineMask(['a-secret-word'], () => {}), log)
+  expect([await tell(), await tell(), warned]).toEqual([{ lacks: 'issuer' }, { lacks: 'issuer' }, ['sign_in.not_public']])
+  issuers = [ISSUER]
+  expect(JSON.stringify(await tell())).not.toContain('a-secret-word')
+  expect(parsed(await tell())).toMatchObject({ authorization_servers: [ISSUER] })
 })
