@@ -7,6 +7,7 @@ import { MAX_PASSED_CREDENTIAL_CHARS } from '../../../protocol/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { askAsOwner, createShare, EventReader, factsOf, fetchRelay, ORIGIN, resetShare, stubOf, type TestShare } from '../harness/relay.ts'
 import { untilKept } from '../harness/kept-lists.ts'
+import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
 import { BARE_SERVER, ScriptedAgent } from '../harness/scripted-agent.ts'
 
 const SESSION_PRINCIPAL = /^key:[0-9a-f]{24}\+[a-z2-7]{13}$/
@@ -289,6 +290,35 @@ describe('a client with a key link', () => {
     const response = await ask(path, INITIALIZE, { token: 'x'.repeat(MAX_PASSED_CREDENTIAL_CHARS) })
     expect(response.status).toBe(431)
     expect(await response.json()).toMatchObject({ error: { data: { code: 'CREDENTIAL_TOO_LONG' } } })
+  })
+})
+
+describe('with agents that serve different names', () => {
+  test('each is shown the credential of the client whose call or list it gets, and one that does not want it gets neither', async () => {
+    verifies('promise.http.pass-auth')
+    const share = await createShare()
+    const path = await keyPath(share)
+    const one = await SelfAnsweringAgent.connect(share, 'one', { tools: ['a_x'] }, { patterns: ['a_*'], passesAuth: true })
+    const two = await SelfAnsweringAgent.connect(share, 'two', { tools: ['b_x'] }, { patterns: ['b_*'], passesAuth: true })
+    const three = await SelfAnsweringAgent.connect(share, 'three', { tools: ['c_x'] }, { patterns: ['c_*'] })
+    const session = (await ask(path, INITIALIZE, { token: 'needle' })).headers.get('mcp-session-id') ?? undefined
+    const call = (id: number, name: string): Promise<Response> =>
+      ask(path, `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":{}}}`, {
+        token: 'needle',
+        session,
+      })
+    expect(await (await call(1, 'a_x')).text()).toContain('one: a_x')
+    expect(await (await call(2, 'b_x')).text()).toContain('two: b_x')
+    const refused = await call(3, 'c_x')
+    expect(await refused.text()).toContain('UNAUTHORIZED')
+    const listed = await (await ask(path, list(4), { token: 'needle', session })).text()
+    expect(listed).toContain('b_x')
+    expect(three.heard).toEqual([])
+    for (const agent of [one, two]) {
+      expect([...agent.opened.values()].map(({ auth }) => auth)).toEqual(['Bearer needle'])
+      expect(agent.heard.map(({ header }) => header.auth)).toContain('Bearer needle')
+    }
+    expect(three.opened.size).toBe(0)
   })
 })
 
