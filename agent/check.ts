@@ -74,7 +74,7 @@ function linesOf(prepared: Linked | PreparedServer): string[] {
       : command !== undefined
         ? [[command, ...args].join(' ')]
         : http !== undefined
-          ? [http.url.href]
+          ? [http.passesAuth === true ? `${http.url.href} (clients sign in there)` : http.url.href]
           : []
   const what = [...served, ...(web === undefined ? [] : [`the web app at ${web.origin.origin}`])].join(', and ')
   const name = 'server' in prepared ? `${prepared.server}: ` : ''

@@ -222,6 +222,9 @@ export const HTTP_EMPTY_STREAMS = 600
 export const HTTP_EVENT_ID_CHARS = 4096
 /** Longest pause between two questions to an HTTP server that is not there yet, for its era. */
 export const HTTP_PROBE_MAX_MS = 10_000
+/** How long the server may take to say where its clients sign in, in milliseconds: whoever asks waits for that, and the relay for 10 s. */
+export const RESOURCE_METADATA_MS = 8_000
+
 /** Headers for an HTTP server that may be given, and the longest file of them, in characters: its own limit is 16 KiB as a rule. */
 export const HTTP_HEADERS = 64
 export const HTTP_HEADER_FILE_CHARS = 64 * 1024

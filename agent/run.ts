@@ -5,6 +5,7 @@ import { findEra } from './server/era.ts'
 import { findHttpEra } from './server/http/http-era.ts'
 import { HttpServer } from './server/http/http-server.ts'
 import { httpStart } from './server/http/http-start.ts'
+import { metadataTeller } from './server/http/resource-metadata.ts'
 import { LineMask } from './server/masking/line-mask.ts'
 import { policedStart } from './server/policed-child.ts'
 import { WebApp } from './server/web-app.ts'
@@ -69,6 +70,10 @@ export async function run(context: RunContext): Promise<void> {
     program: context.program,
     finding,
     startChild: startPoliced,
+    resourceMetadata:
+      server === undefined
+        ? () => Promise.resolve({ lacks: 'metadata' })
+        : metadataTeller(server, settings.masks ? lineMaskOf(context) : undefined, log),
     webApp: web && new WebApp(web, settings.policy.access === 'read'),
   })
   if (web !== undefined) void tellIfUnreachable(web.origin, log)

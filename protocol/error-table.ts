@@ -6,6 +6,7 @@ import { CALL_ERRORS } from './errors/call-errors.ts'
 import { DOOR_ERRORS } from './errors/door-errors.ts'
 import { GATEWAY_ERRORS } from './errors/gateway-errors.ts'
 import { POLL_ERRORS } from './errors/poll-errors.ts'
+import { SIGN_IN_ERRORS } from './errors/sign-in-errors.ts'
 import { TRUST_ERRORS } from './errors/trust-errors.ts'
 import { UPSTREAM_ERRORS } from './errors/upstream-errors.ts'
 import { WEB_ERRORS } from './errors/web-errors.ts'
@@ -21,4 +22,5 @@ export const ERRORS = {
   ...GATEWAY_ERRORS,
   ...UPSTREAM_ERRORS,
   ...POLL_ERRORS,
+  ...SIGN_IN_ERRORS,
 } as const

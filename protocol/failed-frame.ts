@@ -15,7 +15,7 @@ export function isUnrun(header: AgentFrame): boolean {
 }
 
 /** The failure, without what only the link needs. */
-export function failureOf({ code, executed, exitCode, signal, stderr, detail }: Facts): Facts {
+export function failureOf({ code, executed, exitCode, signal, stderr, detail, challenge }: Facts): Facts {
   return {
     code,
     executed,
@@ -23,5 +23,6 @@ export function failureOf({ code, executed, exitCode, signal, stderr, detail }: 
     ...(signal === undefined ? {} : { signal }),
     ...(stderr === undefined ? {} : { stderr }),
     ...(detail === undefined ? {} : { detail }),
+    ...(challenge === undefined ? {} : { challenge }),
   }
 }

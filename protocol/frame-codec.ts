@@ -7,6 +7,7 @@
 import { isErrorCode } from './errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from './frame.ts'
 import { isIdText } from './json/json-id.ts'
+import { isPassedCredential } from './passed-credential.ts'
 import { CHUNK_BYTES, MAX_CHANNEL_CHARS, MAX_HEADER_BYTES, MAX_HELD_KEYS, MAX_LANES } from './limits.ts'
 import { areServedPatterns } from './served-names.ts'
 import { isHeader, isOriginForm, isToken } from './web/http-fields.ts'
@@ -81,6 +82,9 @@ const nullable =
   (value) =>
     value === undefined || value === null || check(value)
 const flag = only(undefined, true)
+const credential: Check = (value) => typeof value === 'string' && isPassedCredential(value)
+/** Printable, so that it can be a header field. */
+const challenge: Check = (value) => typeof value === 'string' && /^Bearer[\x20-\x7e]{0,4096}$/.test(value)
 const webMethod: Check = (value) => typeof value === 'string' && isToken(value)
 const webTarget: Check = (value) => typeof value === 'string' && isOriginForm(value)
 const webToken: Check = (value) => typeof value === 'string' && isToken(value)
@@ -109,6 +113,7 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
     askTag: optional(text),
     owner: optional(text),
     root: optional(text),
+    auth: optional(credential),
   },
   call: {
     ch: channel,
@@ -122,10 +127,11 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
     repeats: flag,
     mayBeginTask: flag,
     principal: optional(text),
+    auth: optional(credential),
     size: count,
   },
-  notify: { ch: channel, key, method: text, cancels: optional(text), requestId: optional(span), size: count },
-  respond: { ch: channel, key, rawId, size: count },
+  notify: { ch: channel, key, method: text, cancels: optional(text), requestId: optional(span), auth: optional(credential), size: count },
+  respond: { ch: channel, key, rawId, auth: optional(credential), size: count },
   upload: { ch: channel, key, offset: count },
   receipt: { ch: channel, n: count },
   credit: { ch: channel, upto: count },
@@ -134,6 +140,7 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
   replay: { ch: channel, after: count, to: optional(text), key: optional(key), follow: flag },
   close: { ch: channel },
   unaccepted: { count },
+  metadata_ask: { key },
   drain: {},
   web_open: {
     x: key,
@@ -163,6 +170,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     initializes: flag,
     wantsPrincipal: flag,
     hearsUnaccepted: flag,
+    passesAuth: flag,
     asksApart: flag,
     serves: only(undefined, 'web', 'both'),
     app: optional(appOrigin),
@@ -197,6 +205,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     signal: nullable(text),
     stderr: optional(text),
     detail: optional(text),
+    challenge: optional(challenge),
   },
   receipts: { keys },
   upload_credit: { ch: channel, key, upto: count },
@@ -209,6 +218,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     lastWords: optional(text),
   },
   idle: { ch: channel },
+  metadata: { key, lacks: only(undefined, 'metadata', 'issuer', 'server') },
   drain: {},
   web_head: { x: key, status: webStatus, headers: headerList, protocol: optional(webToken) },
   ...webStream,

@@ -2,6 +2,7 @@
 import type { ErrorCode, Executed } from './errors.ts'
 import type { Hello, Welcome } from './handshake.ts'
 import type { Span } from './json/json-scan.ts'
+import type { Metadata, MetadataAsk } from './metadata-frames.ts'
 import type { AgentWebFrame, RelayWebFrame } from './web/web-frames.ts'
 
 /** `owner` of a child by which the relay itself lists what the server offers: it runs for a moment, and beside those that --max-children bounds. */
@@ -21,6 +22,8 @@ export interface Open {
   readonly owner?: string
   /** Whose children it counts among, where that is another than `owner`: the link that the owner's was narrowed from. */
   readonly root?: string
+  /** What its client has shown for the server itself, for an agent whose hello takes that: the value of the Authorization field, at most MAX_PASSED_CREDENTIAL_CHARS. */
+  readonly auth?: string
 }
 
 /** A client's request. */
@@ -45,6 +48,8 @@ export interface Call {
   readonly repeats?: true
   /** Who calls, for an agent whose hello wants to know. */
   readonly principal?: string
+  /** As in `Open`: the newest takes the place of what came before on this channel. */
+  readonly auth?: string
   /** Bytes of the whole body. When they exceed the frame's, chunks with this key follow. */
   readonly size: number
 }
@@ -58,6 +63,7 @@ export interface Notify {
   /** For `notifications/cancelled`: the tag of the call it names, and where `params.requestId` stands. */
   readonly cancels?: string
   readonly requestId?: Span
+  readonly auth?: string
   readonly size: number
 }
 
@@ -68,6 +74,7 @@ export interface Respond {
   readonly key: string
   /** The JSON text of the id it answers. */
   readonly rawId: string
+  readonly auth?: string
   readonly size: number
 }
 
@@ -141,7 +148,7 @@ interface Unaccepted {
 /** Frames that belong to a channel, or open one. */
 export type ChannelRelayFrame = Open | Call | Notify | Respond | Upload | Receipt | Credit | Hold | Resume | Replay | Close
 
-export type RelayFrame = Welcome | ChannelRelayFrame | Unaccepted | Drain | RelayWebFrame
+export type RelayFrame = Welcome | ChannelRelayFrame | Unaccepted | MetadataAsk | Drain | RelayWebFrame
 
 /** Fields of every message that came out of a child. */
 interface ChannelMessage {
@@ -226,6 +233,8 @@ export interface Failed {
   readonly signal?: string | null
   readonly stderr?: string
   readonly detail?: string
+  /** Of a server that wants its client to sign in, or to be allowed more: what its WWW-Authenticate says of that, without where its metadata is. */
+  readonly challenge?: string
 }
 
 /** The agent has taken over these calls, notifications and responses. */
@@ -261,7 +270,19 @@ export interface Idle {
 }
 
 /** Frames about channels, and the first and last of a link. */
-export type ChannelAgentFrame = Hello | Answer | Notification | Ask | Chunk | Failed | Receipts | UploadCredit | Died | Idle | Drain
+export type ChannelAgentFrame =
+  | Hello
+  | Answer
+  | Notification
+  | Ask
+  | Chunk
+  | Failed
+  | Receipts
+  | UploadCredit
+  | Died
+  | Idle
+  | Metadata
+  | Drain
 
 export type AgentFrame = ChannelAgentFrame | AgentWebFrame
 

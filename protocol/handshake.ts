@@ -45,6 +45,8 @@ export interface Hello {
   readonly patterns?: readonly string[]
   /** How many calls at a time it takes, on all lanes together; a relay that does not know this sends more. Absent means any number. */
   readonly maxCalls?: number
+  /** What clients show for its server itself goes to it (`auth`), and what that says of it comes back. A relay that does not know this refuses such clients. */
+  readonly passesAuth?: true
   /** Product and version, for the owner's eyes. */
   readonly product: string
   /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */

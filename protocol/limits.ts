@@ -30,6 +30,15 @@ export const INLINE_REQUEST_BYTES = 1024 * 1024
 /** Longest line a server may print on stdout, in bytes. A longer one is dropped with a named error; the channel lives on. */
 export const MAX_LINE_BYTES = 64 * 1024 * 1024
 
+/** Longest credential that a client may show for the server itself, in UTF-16 units: what HTTP servers take in all header fields together, as a rule. */
+export const MAX_PASSED_CREDENTIAL_CHARS = 8192
+
+/** What of a server's challenge goes to its client, in UTF-16 units of each member: scopes and a sentence. */
+export const MAX_CHALLENGE_MEMBER_CHARS = 1024
+
+/** Resource metadata of a server (RFC 9728), in bytes: a few URLs and lists of scopes. */
+export const MAX_RESOURCE_METADATA_BYTES = 64 * 1024
+
 /** Longest raw id, progress token, URI or method that takes part in routing, in bytes. */
 export const MAX_ROUTING_VALUE_BYTES = 4096
 

@@ -19,6 +19,7 @@ import { problemResponse } from './problem.ts'
 import { log } from './log.ts'
 import { orPage } from './mcp/browser-page.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
+import { getServerResourceMetadata } from './mcp/resource-metadata.ts'
 import { failureResponse } from './mcp/response/responses.ts'
 import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
 import { deleteUpstream, getUpstream, postUpstream, refuseUpstreamDoor } from './mcp/upstream-http.ts'
@@ -52,7 +53,7 @@ const APP_HOST = '/app-host'
 const AGENT_HOST = '/agent-host'
 
 /** Addresses of other systems, where share and key are one segment: `/share/<share>.<key>/mcp`, and `/mcp/…` instead of `/share/…`. */
-const SEED_ADDRESS = /^\/(?:share|mcp)\/([^/.]+)\.([^/]+)\/(mcp|sse|messages)$/
+const SEED_ADDRESS = /^(\/\.well-known\/oauth-protected-resource)?\/(?:share|mcp)\/([^/.]+)\.([^/]+)\/(mcp|sse|messages)$/
 
 type Route = (c: Context<RouteEnv>) => Promise<Response>
 
@@ -122,6 +123,11 @@ for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as co
 routeSignIn('/s/:share', (name) => `/.well-known/${name}/s/:share`)
 routeSignIn(`${OWN_HOST}/:share`, (name) => `${OWN_HOST}/:share/.well-known/${name}`)
 app.get(`${OWN_HOST}/:share/.well-known/oauth-protected-resource`, getResourceMetadata)
+// Of servers that sign their clients in by themselves, whose agents let that through.
+for (const end of ['mcp', 'sse'] as const) {
+  app.get(`/.well-known/oauth-protected-resource/s/:share/k/:key/${end}`, getServerResourceMetadata)
+  app.get(`/.well-known/oauth-protected-resource/s/:share/k/:key/:server/${end}`, ofServer(getServerResourceMetadata))
+}
 // Web apps with hosts of their own have a sign-in with one.
 app.get(`${OWN_HOST}/:share${APP_SIGN_IN_PATH}`, getAppConsent)
 app.post(`${OWN_HOST}/:share${APP_SIGN_IN_PATH}`, postAppConsent)
@@ -161,7 +167,7 @@ function routedPath(request: Request, options?: { readonly env?: Env | undefined
   if (isOf !== undefined) return `${APP_HOST}/${isOf}${path}`
   const label = settings && agentHostLabel(settings, request.url)
   if (label !== undefined) return `${AGENT_HOST}/${label}${path}`
-  return [OWN_HOST, APP_HOST, AGENT_HOST].some((host) => path.startsWith(host)) ? '/' : path.replace(SEED_ADDRESS, '/s/$1/k/$2/$3')
+  return [OWN_HOST, APP_HOST, AGENT_HOST].some((host) => path.startsWith(host)) ? '/' : path.replace(SEED_ADDRESS, '$1/s/$2/k/$3/$4')
 }
 
 app.notFound(() => problemResponse('ROUTE_NOT_FOUND'))

@@ -13,6 +13,10 @@ export const MAX_RETOLD = 12
 /** Servers of shares that an isolate knows to be there: some 100 KB. */
 export const MAX_KNOWN_SERVERS = 1_000
 
+/** Shares of which an isolate knows that their agents pass on what clients show for the server, and for how long, in milliseconds: an agent that is started anew may not. */
+export const MAX_PASSING_SHARES = 1_000
+export const PASSING_MS = 30_000
+
 /** How long an isolate believes the registry which servers a share has: so late it may find one that is new, if the agent came in elsewhere. */
 export const KNOWN_SERVERS_MS = 1_000
 

@@ -54,12 +54,14 @@ export class Channel {
     const handlers: ChildHandlers = {
       line: (bytes, of) => this.#line(bytes, of),
       tooLong: (head, tail, size) => this.#tooLong(head, tail, size),
+      refused: (rawId, failure) => this.#refused(rawId, failure),
       stderr: (line) => (this.#heir === undefined ? context.log.child(ch, line) : this.#heir.stderr(line)),
       gone: (end) => (this.#heir === undefined ? this.#gone(end) : this.#heir.gone(end)),
     }
     const { starts } = context
     const isOfOne = open.ids === 'keep' && open.owner !== undefined
     this.#child = starts !== undefined && isOfOne ? starts.childFor(open.owner, handlers) : context.startChild(handlers)
+    if (open.auth !== undefined) this.#child.authorize?.(open.auth)
     this.#beginning = new ChildBeginning(this.#child, context, this.owner)
     this.#outbox = new Outbox(ch, (message) => this.#messages.undeliverable(message))
     this.#intake = new Intake(open, context, this.#child, this.#outbox)
@@ -175,6 +177,8 @@ export class Channel {
       case 'notify':
       case 'respond':
         this.#activeMs = this.#context.now()
+        // What comes again may have been overtaken by what its client shows now.
+        if (frame.auth !== undefined && this.#context.memory.known(frame.key) === undefined) this.#child.authorize?.(frame.auth)
         if (!this.#intake.hasAnswered) this.#beginning.sent(frame, body)
         return this.#intake.accept(frame, body)
       case 'upload':
@@ -234,6 +238,14 @@ export class Channel {
     this.flush()
   }
 
+  /** The server refuses a call for whom it comes from. */
+  #refused(rawId: string, failure: Failure): void {
+    if (this.#isEnding) return this.#heir?.refused?.(rawId, failure)
+    this.#activeMs = this.#context.now()
+    this.#messages.refused(rawId, failure)
+    this.flush()
+  }
+
   /** What the child prints can never be read: its calls fail now, and it is ended. */
   #giveUp(detail: string): void {
     this.#unreadable = detail
@@ -243,15 +255,18 @@ export class Channel {
     void this.#child.stop()
   }
 
-  #gone({ exitCode, signal, stderr, startError, code, untaken = [] }: ChildEnd): void {
+  #gone({ exitCode, signal, stderr, startError, code, challenge, untaken = [] }: ChildEnd): void {
     this.#beginning.end()
     this.#startup.end()
     // It may speak of other clients, and of the machine: it is the owner's, who has it in the log.
     const words = this.#context.tellsStderr ? { stderr, detail: startError } : { stderr: '', detail: undefined }
     const facts = { exitCode, signal, ...(words.stderr !== '' && { stderr: words.stderr }) }
+    // A session that its client has to sign in for says nothing of the server.
+    const isRefused = code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN'
+    if (isRefused) this.#stopReason ??= 'closed'
     const reason: Died['reason'] = this.#stopReason ?? (this.#intake.hasAnswered ? 'exit' : 'start')
     this.#intake.running.notTaken(untaken)
-    this.#intake.close(this.#failure(facts, words.detail, code))
+    this.#intake.close(isRefused ? { code, ...(challenge !== undefined && { challenge }) } : this.#failure(facts, words.detail, code))
     const lastWords = startError ?? this.#unreadable ?? stderr
     this.#endWithout(reason, { ...facts, ...(lastWords !== '' && this.#stopReason === undefined && { lastWords }) }, startError)
     this.flush()

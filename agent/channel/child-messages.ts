@@ -1,5 +1,5 @@
 /** Reads what a child prints: tells answers, notifications and requests apart, and finds out which call each belongs to. */
-import { errorResponse } from '../../protocol/errors.ts'
+import { errorResponse, type Failure } from '../../protocol/errors.ts'
 import type { Open } from '../../protocol/frame.ts'
 import { canonicalId, findMember, scanBatch, type MessageFacts, type ScanError, type Span } from '../../protocol/json/json-scan.ts'
 import { readAskId } from '../../protocol/ask-ids.ts'
@@ -71,6 +71,14 @@ export class ChildMessages {
     const call = id === undefined ? undefined : running.answered(running.meantId(canonicalId(id)))
     this.#context.log.warn('child.line_too_long', { ch: this.#ch, bytes: size, maxBytes: MAX_LINE_BYTES, method: call?.method })
     if (call !== undefined) this.#intake.fail(call, { code: 'LINE_TOO_LONG', executed: 'yes' })
+  }
+
+  /** A call that the server refuses for whom it comes from, by its raw id: it has not run. */
+  refused(rawId: string, failure: Failure): void {
+    this.#startup.message()
+    const { running } = this.#intake
+    const call = running.answered(running.meantId(canonicalId(rawId)))
+    if (call !== undefined) this.#intake.fail(call, { ...failure, executed: 'no' })
   }
 
   /** A message for which no stream was open in time. */

@@ -60,6 +60,7 @@ export const CONFIG_SERVER = v.looseObject({
   url: v.optional(text('Address of a server that is there already. One that ends in /sse speaks HTTP+SSE where no type is given.')),
   headers: v.optional(values('Told that server, or web app, in every request.')),
   headerFile: v.optional(text('File of such headers, one a line.')),
+  passAuth: v.optional(flag('Let the sign-in of a server with a url through: what a client with a key link shows for it goes to it.')),
   http: v.optional(text('Origin of a web app, like http://localhost:3000; alone, or beside a server.')),
   keepHost: v.optional(flag('The web app sees the public host, and not its own.')),
   merge: v.optional(flag('Whether it has part in the merged server of its share; true unless it is given.')),

@@ -104,6 +104,7 @@ const AS_THEY_ARE = [
   'argument',
   'tellStderr',
   'tellPrincipal',
+  'passAuth',
   'mask',
 ] as const
 
@@ -127,8 +128,9 @@ function over(parsed: Command, given: RawOptions, file: Partial<RawOptions>): Ra
   const header = [...(file.header ?? []), ...given.header]
   // Of variables and headers what is given once more comes on top of the rest; each is for the servers that have such.
   if (all.url !== undefined) return { ...all, env: file.env ?? [], header }
+  const passAuth = file.passAuth === true
   const web = all.http === undefined ? { keepHost: false, header: file.header ?? [] } : { header }
-  return { ...all, ...web, ...(cwd !== undefined && { cwd }), env: [...(file.env ?? []), ...given.env] }
+  return { ...all, passAuth, ...web, ...(cwd !== undefined && { cwd }), env: [...(file.env ?? []), ...given.env] }
 }
 
 /**

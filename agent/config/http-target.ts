@@ -1,4 +1,4 @@
-/** Reads where an HTTP MCP server is and what it is told in every request (--url, --sse, --header, --header-file). No I/O but through what it is given. */
+/** Reads where an HTTP MCP server is and what it is told in every request (--url, --sse, --header, --header-file, --pass-auth). No I/O but through what it is given. */
 import { AgentExit, EXIT } from '../exit.ts'
 import { HTTP_HEADER_FILE_CHARS, HTTP_HEADERS } from '../limits.ts'
 import { allOf, Faults } from './faults.ts'
@@ -9,6 +9,8 @@ export interface HttpTarget {
   readonly transport: 'streamable' | 'sse'
   /** Told the server in every request, and nobody else. */
   readonly headers: readonly (readonly [name: string, value: string])[]
+  /** What a client shows for this server goes to it, and what it says of that goes to the client. */
+  readonly passesAuth?: true
 }
 
 interface HttpOptions {
@@ -17,6 +19,7 @@ interface HttpOptions {
   readonly header: readonly string[]
   /** Text of the file, if one was named. */
   readonly headerFile: string | undefined
+  readonly passAuth?: boolean
 }
 
 /** RFC 9110 §5.6.2. */
@@ -44,10 +47,10 @@ const OURS: ReadonlySet<string> = new Set([
 ])
 
 /** @throws {AgentExit} whose text names each option that is wrong and what it takes, and no value of a header. */
-export function readHttpTarget({ url, sse, header, headerFile }: HttpOptions): HttpTarget {
+export function readHttpTarget({ url, sse, header, headerFile, passAuth = false }: HttpOptions): HttpTarget {
   const lines = [...header, ...(headerFile ?? '').split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'))]
-  const target = allOf({ url: () => readServerUrl(url), headers: () => readHeaders(lines) })
-  return { ...target, transport: sse ? 'sse' : 'streamable' }
+  const target = allOf({ url: () => readServerUrl(url), headers: () => readHeaders(lines, passAuth) })
+  return { ...target, transport: sse ? 'sse' : 'streamable', ...(passAuth && { passesAuth: true as const }) }
 }
 
 function readServerUrl(text: string): URL {
@@ -60,10 +63,16 @@ function readServerUrl(text: string): URL {
   return url
 }
 
-function readHeaders(lines: readonly string[]): HttpTarget['headers'] {
+function readHeaders(lines: readonly string[], passAuth: boolean): HttpTarget['headers'] {
   if (lines.length > HTTP_HEADERS) throw usage(`--header and --header-file take ${HTTP_HEADERS} headers at most.`)
   const faults = new Faults()
   const headers = lines.flatMap((line) => faults.collect(() => readHeader(line)))
+  if (passAuth && headers.some(([name]) => name.toLowerCase() === 'authorization'))
+    faults.add(
+      usage(
+        'With --pass-auth each client shows the server its own credential: leave the header Authorization out of --header and --header-file.',
+      ),
+    )
   faults.throwAny()
   return headers
 }

@@ -108,6 +108,13 @@ export function agentCommand(): Command {
     )
     .addOption(option('--header-file <path>', 'file of such headers, one a line', 'MCP_EDGE_HEADER_FILE'))
     .addOption(
+      flag(
+        '--pass-auth',
+        'let the sign-in of that server through: what a client with a key link shows for it goes to it',
+        'MCP_EDGE_PASS_AUTH',
+      ),
+    )
+    .addOption(
       option(
         '--config <path>',
         'file of servers, each with a share of its own or all under one (YAML, or JSON as MCP clients have it)',

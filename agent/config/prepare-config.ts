@@ -206,7 +206,8 @@ function rootOf(
 
 function mergedEntry(prepared: PreparedServer, entry: ServerEntry | undefined, isolation: string): MergedEntry | undefined {
   const { server: name } = prepared.settings
-  if (name === undefined || entry?.merge === false || prepared.settings.isolation !== isolation) return undefined
+  const { isolation: own, http } = prepared.settings
+  if (name === undefined || entry?.merge === false || own !== isolation || http?.passesAuth === true) return undefined
   return { name, isBare: entry?.prefix === false || entry?.prefix === '', prepared }
 }
 
@@ -216,7 +217,11 @@ function unmerged(all: readonly PreparedServer[], apart: readonly PreparedServer
   return apart
     .filter(({ name, settings }) => merged !== undefined && settings.server !== undefined && entries.get(name)?.merge !== false)
     .filter((one) => merged?.parts?.every(({ prepared }) => prepared !== one) === true)
-    .map(({ name }) => `${name} has one process for all (isolate), so it has no part in the merged server, whose sessions have their own`)
+    .map(({ name, settings }) =>
+      settings.http?.passesAuth === true
+        ? `${name} signs its clients in by itself (passAuth), so it has no part in the merged server, whose clients sign in nowhere`
+        : `${name} has one process for all (isolate), so it has no part in the merged server, whose sessions have their own`,
+    )
 }
 
 function withOptions({ raw, command }: ServerOptions, more: Partial<RawOptions>): ServerOptions {

@@ -39,6 +39,7 @@ export interface RawOptions extends RawWebOptions, RawTransportOptions {
   readonly sse?: boolean
   readonly header: readonly string[]
   readonly headerFile?: string
+  readonly passAuth?: boolean
   readonly readOnly?: boolean
   readonly allow: readonly string[]
   readonly deny: readonly string[]
@@ -213,9 +214,10 @@ function namedBy(
 
 /** @throws {AgentExit} for options that exclude each other, and for those that cannot be. */
 function httpTargetOf(raw: RawOptions, command: readonly string[], { readFile }: Surroundings): HttpTarget | undefined {
-  const { url, sse = false, header, headerFile, http } = raw
+  const { url, sse = false, header, headerFile, http, passAuth = false } = raw
   const faults = new Faults()
   if (url === undefined || url === '') {
+    if (passAuth) faults.add(usage('--pass-auth is for a server given with --url.'))
     if (sse || headerFile !== undefined) faults.add(usage('--sse and --header-file are for a server given with --url.'))
     if (header.length > 0 && http === undefined)
       faults.add(usage('--header is for a server given with --url, or a web app given with --http.'))
@@ -231,10 +233,12 @@ function httpTargetOf(raw: RawOptions, command: readonly string[], { readFile }:
   if (command.length > 0) faults.add(usage('Give either the command of a server or --url, and one agent for each.'))
   if (raw.env.length > 0 || raw.cwd !== undefined)
     faults.add(usage('--env and --cwd are for a server that the agent starts, not for --url.'))
+  if (passAuth && raw.isolate === 'share')
+    faults.add(usage('--pass-auth needs a session for each client: with --isolate share one would be used with the credentials of all.'))
   const [text] = faults.collect(() =>
     headerFile === undefined ? undefined : checkHeaderFile(headerFile, readText('--header-file', headerFile, readFile)),
   )
-  const [target] = faults.collect(() => readHttpTarget({ url, sse, header, headerFile: text }))
+  const [target] = faults.collect(() => readHttpTarget({ url, sse, header, headerFile: text, passAuth }))
   faults.throwAny()
   return target
 }

@@ -32,6 +32,7 @@ export function rootOptions({ given, token, link, isMerged, app }: RootContext):
     argument: [],
     env: [],
     header: [],
+    passAuth: false,
     spare: '0',
     era: 'legacy',
     ...link,

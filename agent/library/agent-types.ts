@@ -73,6 +73,8 @@ export interface AgentOptions {
   readonly tellStderr?: boolean
   /** Tell the server who calls, in `_meta["mcp-edge/principal"]` of each request. */
   readonly tellPrincipal?: boolean
+  /** Let the sign-in of a server with a URL through: what a client with a key link shows for it goes to it. */
+  readonly passAuth?: boolean
   /** Mask secrets in what the server says; true unless it is given. */
   readonly mask?: boolean
   readonly reconnectDelayMs?: number

@@ -167,7 +167,7 @@ function settingsOf(options: AgentOptions, command: ServerCommand | undefined): 
     keepaliveMs = 30_000,
   } = options
   const address = typeof server === 'object' && 'url' in server ? server : undefined
-  const { relay, name, maxCalls, spread, readOnly, tellStderr, tellPrincipal, mask, transport } = options
+  const { relay, name, maxCalls, spread, readOnly, tellStderr, tellPrincipal, passAuth, mask, transport } = options
   const given = {
     relay,
     name,
@@ -176,6 +176,7 @@ function settingsOf(options: AgentOptions, command: ServerCommand | undefined): 
     readOnly,
     tellStderr,
     tellPrincipal,
+    passAuth,
     mask,
     transport,
     cwd: command?.cwd,

@@ -6,6 +6,7 @@ import { Backoff } from './backoff.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { WebExchanges } from '../web/web-exchanges.ts'
 import type { Era } from '../server/era.ts'
+import type { ResourceMetadata } from '../server/http/resource-metadata.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { DRAIN_MS, RECONNECT_MAX_MS } from '../limits.ts'
 import { connectOnce, type Link, type LinkEnd, type LinkHandlers, type LinkOptions, webSocketPasses } from './link.ts'
@@ -31,6 +32,8 @@ interface LaneOptions {
   readonly instance: string
   readonly channels: Channels
   readonly web: WebExchanges
+  /** What the server says of where its clients sign in. Never rejects. */
+  readonly resourceMetadata: () => Promise<ResourceMetadata>
   /** The server's era, as far as it is known by now. */
   readonly era: () => Era
   /** The hello waits for this. Never rejects. */
@@ -133,6 +136,7 @@ export class AgentLane {
         void this.rejoinIfStale()
       },
       unaccepted: (entries) => this.#tellUnaccepted(entries),
+      metadataAsked: (key) => void this.#tellMetadata(key),
       draining: () => void this.#drained(),
     })
     this.#link = undefined
@@ -221,6 +225,12 @@ export class AgentLane {
     await link?.close(CLOSE.GOING_AWAY, 'drained')
   }
 
+  async #tellMetadata(key: string): Promise<void> {
+    const found = await this.#options.resourceMetadata()
+    if ('json' in found) this.#link?.send({ type: 'metadata', key }, Buffer.from(found.json))
+    else this.#link?.send({ type: 'metadata', key, lacks: found.lacks })
+  }
+
   #hello(): Hello {
     const { settings, version, instance, index } = this.#options
     const { name, join, isolation } = settings
@@ -238,6 +248,7 @@ export class AgentLane {
       hearsUnaccepted: true,
       asksApart: true,
       ...(settings.tellsPrincipal ? { wantsPrincipal: true } : {}),
+      ...(settings.http?.passesAuth === true ? { passesAuth: true } : {}),
       ...webFields(settings),
       ...(settings.patterns === undefined ? {} : { patterns: settings.patterns }),
       ...(settings.spreads === true ? { spreads: true } : {}),

@@ -14,6 +14,7 @@ import { laneLog, type Log } from '../log.ts'
 import { ChildLimit } from '../channel/child-limit.ts'
 import type { AgentSettings } from '../config/settings.ts'
 import { GivenUpStarts } from '../server/given-up-starts.ts'
+import type { ResourceMetadata } from '../server/http/resource-metadata.ts'
 import { SpareChild } from '../server/spare.ts'
 
 interface LanesOptions {
@@ -26,6 +27,8 @@ interface LanesOptions {
   readonly program?: string | undefined
   readonly finding: EraFinding
   readonly startChild: (handlers: ChildHandlers) => Child
+  /** What the server says of where its clients sign in. Never rejects. */
+  readonly resourceMetadata: () => Promise<ResourceMetadata>
   /** Undefined where none is shared. */
   readonly webApp: WebApp | undefined
 }
@@ -132,6 +135,7 @@ export class Lanes {
       instance: this.#instance,
       channels,
       web,
+      resourceMetadata: this.#options.resourceMetadata,
       era: () => this.#era,
       ready: this.#ready,
       mayServe: () => this.#mayServe.promise,

@@ -29,6 +29,8 @@ export interface LinkHandlers {
   readonly welcomed: (link: Link, welcome: Welcome) => void
   /** So much of what the server offers is held back from clients. */
   readonly unaccepted: (count: number) => void
+  /** The relay asks for the server's resource metadata, under this key. */
+  readonly metadataAsked: (key: string) => void
   /** The relay is about to go. */
   readonly draining: () => void
 }
@@ -231,6 +233,7 @@ export class Link implements LinkPort, WebLinkPort {
     if ('x' in header) this.#web.receive(header, body)
     else if (header.type === 'drain') this.#handlers.draining()
     else if (header.type === 'unaccepted') this.#handlers.unaccepted(header.count)
+    else if (header.type === 'metadata_ask') this.#handlers.metadataAsked(header.key)
     else return this.#channels.receive(header, body)
     return undefined
   }

@@ -3,7 +3,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import crossSpawn from 'cross-spawn'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ErrorCode } from '../../protocol/errors.ts'
+import type { ErrorCode, Failure } from '../../protocol/errors.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
 import type { Guard } from './guard.ts'
 import { GROUP_POLL_MS, OUTPUT_AFTER_EXIT_MS, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
@@ -28,6 +28,8 @@ export interface ChildEnd {
   readonly startError?: string | undefined
   /** What its first call fails with, where that is known better than that it did not start. */
   readonly code?: ErrorCode
+  /** As in `Failure`. */
+  readonly challenge?: string
   /** Raw ids of calls written to it that it did not take: it has said so, or they still waited for its list of tools. */
   readonly untaken?: readonly string[]
 }
@@ -40,6 +42,8 @@ export interface ChildHandlers {
   readonly line: (bytes: Uint8Array, of?: string) => void
   /** A line of stdout over MAX_LINE_BYTES has ended: its first and last bytes, and how long it was. */
   readonly tooLong: (head: Uint8Array, tail: Uint8Array, size: number) => void
+  /** A call, by its raw id, that the server refuses for whom it comes from: what its client is told. Stdio knows no such thing. */
+  readonly refused?: (rawId: string, failure: Failure) => void
   /** A line of stderr, secrets masked. */
   readonly stderr: (line: string) => void
   /** The process is gone, and all that it wrote was passed on. Called once, and never from within `startChild`. */
@@ -52,6 +56,8 @@ export interface Child {
   unfinished(mostBytes: number): Uint8Array | undefined
   /** `done` is called once: with true when the kernel has taken the bytes, false when the child is gone before. */
   write(bytes: Uint8Array, done: (taken: boolean) => void): void
+  /** What its client shows for the server from now on. Without it there is nothing that could be shown. */
+  authorize?(authorization: string): void
   /** Stops reading stdout, so that the child waits in its own write. */
   pause(): void
   resume(): void

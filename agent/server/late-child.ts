@@ -8,6 +8,7 @@ export class LateChild implements Child {
   #child: Child | undefined
   #waiting: { readonly line: Uint8Array; readonly done: (taken: boolean) => void }[] = []
   #isStopped = false
+  #authorization: string | undefined
 
   /** `began` is told once, of the first line. */
   constructor(handlers: ChildHandlers, began: (late: LateChild, line: Uint8Array) => void) {
@@ -30,6 +31,7 @@ export class LateChild implements Child {
   /** `knows`: this process has its first line already. */
   become(child: Child, knows: boolean): void {
     this.#child = child
+    if (this.#authorization !== undefined) child.authorize?.(this.#authorization)
     const waiting = this.#waiting
     this.#waiting = []
     waiting.forEach(({ line, done }, index) => {
@@ -47,6 +49,11 @@ export class LateChild implements Child {
     if (this.#isStopped) return done(false)
     this.#waiting.push({ line, done })
     if (this.#waiting.length === 1) this.#began(this, line)
+  }
+
+  authorize(authorization: string): void {
+    this.#authorization = authorization
+    this.#child?.authorize?.(authorization)
   }
 
   pause(): void {

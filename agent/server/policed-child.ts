@@ -2,7 +2,7 @@
  * Keeps a server process within its owner's own policy, whatever the relay lets through: refuses in the server's place,
  * and cuts its lists. Works on whole lines, so that nothing else of the agent knows of policies.
  */
-import { errorResponse, type ErrorCode } from '../../protocol/errors.ts'
+import { errorResponse, type ErrorCode, type Failure } from '../../protocol/errors.ts'
 import { canonicalId, scanBatch, scanClientMessage, type MessageFacts } from '../../protocol/json/json-scan.ts'
 import { OPEN_ARRAY, skipSpace } from '../../protocol/json/json-skip.ts'
 import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
@@ -41,6 +41,7 @@ class PolicedChild implements Child {
     this.#child = start({
       ...handlers,
       line: (bytes, of) => this.#heard(bytes, of),
+      refused: (rawId, failure) => this.#refusedFor(rawId, failure),
       gone: (end) => {
         this.#tools.close()
         // The process has not seen the calls that still wait, though they were taken.
@@ -55,6 +56,10 @@ class PolicedChild implements Child {
 
   unfinished(mostBytes: number): Uint8Array | undefined {
     return this.#child.unfinished(mostBytes)
+  }
+
+  authorize(authorization: string): void {
+    this.#child.authorize?.(authorization)
   }
 
   pause(): void {
@@ -136,6 +141,15 @@ class PolicedChild implements Child {
     done(true)
     // Not from within the write: an answer comes after its request.
     setImmediate(() => this.#handlers.line(Buffer.from(errorResponse(rawId, { code, executed: 'no' }))))
+  }
+
+  /** Where its list of tools is refused to a client, the calls that wait for that list are refused in the same way. */
+  #refusedFor(rawId: string, failure: Failure): void {
+    if (!this.#tools.isAsked(rawId)) return this.#handlers.refused?.(rawId, failure)
+    const held = [...this.#held.values()]
+    this.#held.clear()
+    this.#tools.answered(rawId, new Uint8Array(0), undefined)
+    for (const one of held) this.#handlers.refused?.(one, failure)
   }
 
   #heard(bytes: Uint8Array, of: string | undefined): void {

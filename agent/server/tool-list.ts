@@ -59,6 +59,12 @@ export class ToolList {
     }
   }
 
+  /** Whether a request was made here. */
+  isAsked(rawId: string): boolean {
+    const id = canonicalId(rawId)
+    return [...this.#lists.values()].some(({ listing }) => listing !== undefined && id === canonicalId(JSON.stringify(listing.id)))
+  }
+
   /** Takes the answer to a request made here; false for any other. `result`: where its result begins, undefined of an error. */
   answered(rawId: string, answer: Uint8Array, result: number | undefined): boolean {
     const id = canonicalId(rawId)

@@ -20,6 +20,7 @@ export class WaitingChild {
     this.child = startChild({
       line: (bytes, of) => hear((handlers) => handlers.line(bytes, of)),
       tooLong: (head, tail, size) => hear((handlers) => handlers.tooLong(head, tail, size)),
+      refused: (rawId, failure) => hear((handlers) => handlers.refused?.(rawId, failure)),
       stderr: (line) => {
         if (this.#handlers === undefined && told !== undefined) told(line)
         else hear((handlers) => handlers.stderr(line))

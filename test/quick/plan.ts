@@ -94,6 +94,10 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'calls/round-trips',
   ],
   'worker/lanes.ts': ['calls/lanes'],
+  'worker/access/passed-credentials.ts': ['sessions/passed-credentials', 'access/access', 'access/wrong-credentials'],
+  'worker/carry/passing-agents.ts': ['sessions/passed-credentials'],
+  'worker/mcp/visitor.ts': ['sessions/session', 'access/access', 'sessions/passed-credentials', 'access/anonymous'],
+  'worker/mcp/resource-metadata.ts': ['sessions/passed-credentials'],
   'worker/carry/known-servers.ts': ['servers/named-servers', 'servers/server-orders', 'servers/server-bounds'],
   'worker/mcp/': [
     'sessions/session',

@@ -23,6 +23,9 @@ const LOCAL_HTTP = {
     'promise.http.credentials': promised(
       'What the agent is told to tell the server reaches neither another origin nor a client nor a log.',
     ),
+    'promise.http.pass-auth': promised(
+      'With --pass-auth what a client with a key link shows for the server reaches that alone, and what it refuses reaches that client alone; each credential is somebody else, and nothing of the relay goes there.',
+    ),
     'promise.http.modern-headers': promised('Requests of 2026-07-28 carry the headers that mirror them.'),
     'promise.http.unlisted': promised('A server that does not list its tools is not asked for them with each call.'),
     'promise.http.era': promised('Which revisions a server speaks is found out when it is there, also after the agent has started.'),

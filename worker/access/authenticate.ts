@@ -1,5 +1,6 @@
 /** Turns the credentials of a request into a principal or a refusal, before any share is touched. */
 import { err, ok, type Result } from '../../protocol/result.ts'
+import { FOREIGN_TOKEN } from '../contract/trust/pass.ts'
 import { derivedPrincipal } from '../contract/trust/principals.ts'
 import type { Pass } from '../contract/trust/trust-rpc.ts'
 import type { Settings } from '../env.ts'
@@ -88,6 +89,12 @@ export async function authenticateClient(
   else if (bearer === undefined && verified.error.code === 'UNAUTHORIZED')
     return err({ ...verified.error, ...challengeOf(protectedResource(request, settings, share), {}) })
   return verified
+}
+
+/** The holder of a key, whatever else its client has shown; undefined where the key alone lets nobody in. */
+export async function authenticateKey({ keys }: ClaimedRelay, share: string, key: string): Promise<LinkHolder | undefined> {
+  const verified = await verifyClient(keys, share, undefined, key)
+  return verified.ok ? verified.value : undefined
 }
 
 async function verifyClient(
@@ -210,7 +217,7 @@ async function narrowed(root: LinkHolder, { caveats, ids }: Narrowing, over: Ref
 function sayWhy(fault: TokenFault, kind: TokenKind): string {
   switch (fault) {
     case 'wrong':
-      return 'This token was not made by this relay.'
+      return FOREIGN_TOKEN
     case 'expired':
       return TOKEN_EXPIRED
     case 'wrong_kind':

@@ -26,6 +26,16 @@ export function passFailure(
 
 const TOKEN_REVOKED = 'This token was revoked.'
 
+const NAMES_METADATA = 'resource_metadata='
+
+/** What its client is told whom the server itself wants to sign in: where that begins is the metadata that the relay gives in the server's place (RFC 9728 §5.1). */
+export function signInFailureAt(failure: Failure, metadataUrl: (() => string) | undefined): Failure {
+  const { code, challenge } = failure
+  const isOfServer = code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN'
+  if (!isOfServer || challenge === undefined || metadataUrl === undefined || challenge.includes(NAMES_METADATA)) return failure
+  return { ...failure, challenge: `${challenge}${challenge.includes('=') ? ',' : ''} ${NAMES_METADATA}"${metadataUrl()}"` }
+}
+
 /** A policy's refusal as it is told: whoever has shown no credential is told where to get one, of what there is and what there is not alike. */
 export function policyFailure(refusal: Failure, { isAnonymous, challenge }: Pick<LinkHolder, 'isAnonymous' | 'challenge'>): Failure {
   const isOfPolicy = refusal.code === 'NOT_OFFERED' || refusal.code === 'METHOD_UNKNOWN'

@@ -64,6 +64,18 @@ export function protectedResource(request: Pick<Request, 'url'>, settings: Setti
   return { url, metadataUrl: `${origin}${RESOURCE_METADATA_PATH}${pathname}` }
 }
 
+/** Where the metadata is of an endpoint with a key in its URL, as its client has typed that (RFC 9728 §3.1): below the relay's own well-known path, with the key. */
+export function keyMetadataUrl(request: Pick<Request, 'url'>, settings: Settings): string {
+  const { pathname } = new URL(request.url)
+  return `${relayOrigin(request, settings)}${RESOURCE_METADATA_PATH}${pathname.replace(/\/$/, '').replace(/\/messages$/, '/sse')}`
+}
+
+/** The endpoint whose metadata is asked for at such a place. */
+export function resourceAt(request: Pick<Request, 'url'>, settings: Settings): string {
+  const { pathname } = new URL(request.url)
+  return `${relayOrigin(request, settings)}${pathname.slice(RESOURCE_METADATA_PATH.length).replace(/\/$/, '')}`
+}
+
 /** What sends a client into signing in (RFC 9728 §5.1). */
 export function resourceChallenge(
   { metadataUrl }: Pick<ProtectedResource, 'metadataUrl'>,

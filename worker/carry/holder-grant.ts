@@ -6,7 +6,10 @@ import { type KnownGrant, knownGrant, knownState, learnGrant } from './known-gra
 
 /** Of the holder of a link, what its requests to a Share need. */
 export type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies' | 'challenge' | 'isAnonymous'> &
-  Pick<Pass, 'address'>
+  Pick<Pass, 'address'> & {
+    /** Where its client finds the metadata of the server itself, whose key stands in the URL. */
+    readonly metadataUrl?: () => string
+  }
 
 export class HolderGrant {
   readonly #share: string

@@ -12,6 +12,9 @@ export type CallRenewed = (
   grant: KnownGrant,
 ) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'isForOwnAgent' | 'awaitsJudgement' | 'hold' | 'runsOnce'>
 
+/** What is made of a refusal: its failure, and the code with which the Share would have closed a stream. */
+export type Refused<T> = (failure: Failure, close: number) => T
+
 /** The Share does not let the holder's pass in, or `Renewed` has found that the request may not be made. */
 export class PassRefused extends Error {
   readonly failure: Failure

@@ -1,9 +1,8 @@
 /** A Worker's client of one object of a share, for one holder of a link, whose pass goes with all that is asked: RPC and stream sockets. */
 import type { Failure } from '../../protocol/errors.ts'
-import { passFailure, policyFailure } from '../access/pass-failure.ts'
+import { passFailure, policyFailure, signInFailureAt } from '../access/pass-failure.ts'
 import { type ForeignOpening, foreignQuery } from '../contract/foreign-makes.ts'
 import { CUT_CLOSE, type Gated, isVerdict, passQuery, refusalOf } from '../contract/trust/pass.ts'
-import type { ApprovalNote } from '../contract/trust/approvals.ts'
 import type { ListingTask, PinChange, PinOrder } from '../contract/pinned-server.ts'
 import type { GrantFacts, Pass } from '../contract/trust/trust-rpc.ts'
 import { MAX_CALL_TRIES } from '../limits.ts'
@@ -30,7 +29,7 @@ import { type Env, settingsOf } from '../env.ts'
 import { type Lane, laneBeside, laneName } from '../lanes.ts'
 import { type Holder, HolderGrant } from './holder-grant.ts'
 import type { AcceptedEntries, KnownGrant } from './known-grants.ts'
-import { type CallRenewed, limitFailure, nothing, refuse, type Renewed } from './pass-refused.ts'
+import { type CallRenewed, limitFailure, nothing, refuse, type Refused, type Renewed } from './pass-refused.ts'
 import { type RequestRefused, requestSocketIn, socketIn, upgraded } from './upgrade.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
@@ -104,9 +103,9 @@ export class ShareClient {
     return this.#holder.address
   }
 
-  /** A policy's refusal as the holder is told it. */
+  /** A refusal of a policy, or of the server itself, as the holder is told it. */
   told(refusal: Failure): Failure {
-    return policyFailure(refusal, this.#holder)
+    return policyFailure(signInFailureAt(refusal, this.#holder.metadataUrl), this.#holder)
   }
 
   /** Whether the Share was asked anything, and so has let the holder in or refused. */
@@ -210,9 +209,9 @@ export class ShareClient {
     return this.#admitted<TaskAnswer>((pass) => this.#stub.task(pass, order), refuse)
   }
 
-  /** Says what has become of a held call that was let through. */
-  noteApproval(note: ApprovalNote): Promise<void> {
-    return this.#admitted<void>((pass) => this.#stub.noteApproval(pass, note), nothing)
+  /** Asks the object for what needs nothing else. Rejects with PassRefused, unless `refused` makes something of a refusal. */
+  ask<T>(what: (share: DurableObjectStub<ShareObject>, pass: Pass) => PromiseLike<Gated<T>>, refused: Refused<T> = refuse): Promise<T> {
+    return this.#admitted<T>((pass) => what(this.#stub, pass), refused)
   }
 
   /** Keeps what a server has answered, for the time when no agent is there. */
@@ -272,11 +271,7 @@ export class ShareClient {
   }
 
   /** Asks, and once more by what the Share says that has changed; `refused` makes of a failure what is asked for. */
-  async #admitted<T>(
-    ask: (pass: Pass) => PromiseLike<Gated<T>>,
-    refused: (failure: Failure, close: number) => T,
-    renewed?: Renewed,
-  ): Promise<T> {
+  async #admitted<T>(ask: (pass: Pass) => PromiseLike<Gated<T>>, refused: Refused<T>, renewed?: Renewed): Promise<T> {
     for (let tries = 1; ; tries++) {
       this.#hasAsked = true
       const told = await ask(this.#grant.pass)

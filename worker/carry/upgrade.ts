@@ -8,7 +8,9 @@ export async function upgraded(
   path: 'stream' | 'agent',
   query: Readonly<Record<string, string>>,
 ): Promise<Gated<Response>> {
-  const url = `https://share/${path}?${new URLSearchParams(query).toString()}`
+  // What a client shows for its server stands in no URL, and no stream needs it.
+  const { authorization: _, ...told } = query
+  const url = `https://share/${path}?${new URLSearchParams(told).toString()}`
   const response = await stub.fetch(url, { headers: { upgrade: 'websocket' } })
   return response.status === VERDICT_STATUS ? response.json<PassVerdict>() : response
 }

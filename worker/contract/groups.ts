@@ -108,6 +108,12 @@ export function clientsGroup(group: string): string {
   return at === -1 ? group : group.slice(0, at)
 }
 
+/** Whose child it is: the session, or the name of the group of clients without one. */
+export function clientsOf(group: string): string {
+  const own = clientsGroup(group)
+  return isModernGroup(own) || isBridgedGroup(own) ? own.slice(MODERN_PREFIX.length) : own
+}
+
 /** The group that a spare child belongs to, or one beside; any other group is its own. */
 export function mainGroup(group: string): string {
   const at = group.search(SPARE_OR_BESIDE)

@@ -37,6 +37,7 @@ import type {
   LeftOrder,
   ParkOrder,
   ParkedRow,
+  PassingVerdict,
   SendOutcome,
   SendRequest,
   SubscribeOrder,
@@ -87,6 +88,10 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   hold(order: HoldOrder): Promise<string | undefined>
   /** What has become of a call that its owner has allowed. */
   noteApproval(pass: Pass, note: ApprovalNote): Promise<Gated<void>>
+  /** Whether its agents pass on what clients show for the server itself. */
+  passing(pass: Pass): Gated<PassingVerdict> | Promise<Gated<PassingVerdict>>
+  /** What the server says of where its clients sign in (RFC 9728): `PassedMetadata` as text. */
+  resourceMetadata(pass: Pass): Promise<Gated<string>>
   /** The owner's orders; undefined for a share that does not exist. */
   admin(command: AdminCommand): Promise<ShareFacts | undefined>
   fetch(request: Request): Response | Promise<Response>

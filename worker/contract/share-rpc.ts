@@ -6,6 +6,7 @@ import type { DeclaredClient } from '../bridge/capabilities.ts'
 import type { Holdable, Held } from './trust/approvals.ts'
 import type { ToldOfCall } from './call-records.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
+import type { Metadata } from '../../protocol/metadata-frames.ts'
 import type { Span } from '../../protocol/json/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
 import type { ListPart, ListsToJoin, SpreadPart } from './call-parts.ts'
@@ -13,9 +14,15 @@ import type { CutCall } from './trust/pass.ts'
 import type { ServedName } from '../../protocol/served-names.ts'
 
 /** A session, and the principal who calls: the Worker has verified the principal, and only read the session's id. */
-export interface Caller {
+export interface Caller extends Shown {
   readonly principal: string
   readonly session: string
+}
+
+/** What a client has shown for the server itself. It goes to the server with what its client asks, and is written down nowhere. */
+interface Shown {
+  /** Value of an Authorization field. */
+  readonly authorization?: string
 }
 
 /** Of a message that the Worker sends again, though the agent may have it already: it must go to the same child. */
@@ -81,7 +88,7 @@ export interface SessionCallRequest extends CallFacts, Caller {
   readonly level?: string
 }
 
-export interface GroupCallRequest extends CallFacts, DeclaredClient {
+export interface GroupCallRequest extends CallFacts, DeclaredClient, Shown {
   /** The clients whose child serves it. */
   readonly group: string
   readonly delivery: 'stream' | 'single'
@@ -268,6 +275,12 @@ export interface CancelRequest {
   /** Key of the call. */
   readonly call: string
 }
+
+/** Whether the agents of a share pass on what its clients show for the server itself; `away` while none is there. */
+export type PassingVerdict = 'passes' | 'refuses' | 'away'
+
+/** The server's resource metadata as a JSON text, or why there is none. */
+export type PassedMetadata = { readonly json: string } | { readonly lacks: NonNullable<Metadata['lacks']> | 'agent' | 'passing' }
 
 /** A request without session and without a credential is over: nobody else is served by its child. */
 export interface LeftOrder {

@@ -159,8 +159,8 @@ export type StreamControl =
     }
   /** Share to the Worker of a listening stream: the server was started anew, and these lists may have changed. */
   | { readonly type: 'changed'; readonly methods: readonly string[] }
-  /** Share to the Worker of a session's stream: a request that it must translate and make itself, and the key with which it came. */
-  | { readonly type: 'translate'; readonly key: string; readonly body: string }
+  /** Share to the Worker of a session's stream: a request that it must translate and make itself, the key with which it came, and who its client is where that shows something for the server. */
+  | { readonly type: 'translate'; readonly key: string; readonly body: string; readonly shown?: Omit<Caller, 'session'> }
   /** Share to a Worker that asks: the client's response to its question of this index. */
   | { readonly type: 'told'; readonly index: number; readonly body: string }
   /** Share to a Worker that asks, or waits for the owner: its client has cancelled the call. */

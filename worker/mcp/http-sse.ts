@@ -5,7 +5,7 @@ import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS, SSE_RETRY_MS, UNHEARD_MS } from '
 import type { Caller } from '../contract/share-rpc.ts'
 import { pause } from '../within.ts'
 import { agentNews, awayLeftMs, AGENT_AWAY } from '../carry/away.ts'
-import type { Visitor } from './visitor.ts'
+import { callerIn, type Visitor } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { noteCall } from './call/call-log.ts'
@@ -43,8 +43,8 @@ async function openStream(
   kind: 'session' | 'return',
   signal: AbortSignal,
 ): Promise<Response | undefined> {
-  const { shareFor, principalIn, basePath } = visitor
-  const listener = new Listener(shareFor(session), { principal: principalIn(session), session }, kind, signal)
+  const { shareFor, basePath } = visitor
+  const listener = new Listener(shareFor(session), callerIn(visitor, session), kind, signal)
   // Clients post to no other origin than the stream's, so the path is all they need.
   listener.messages.writeEvent('endpoint', `${basePath}/messages?sessionId=${session}`, session, SSE_RETRY_MS)
   return (await listener.open()) ? eventStreamResponse(listener.messages.body.readable) : undefined
@@ -64,7 +64,7 @@ export const postMessages = behindDoor(async (c, visitor) => {
   const beyond = guestRefusal(visitor, session, message)
   if (beyond !== undefined) return refused(beyond, message.facts.id?.raw ?? 'null')
   const share = visitor.shareFor(session)
-  const caller = { principal: visitor.principalIn(session), session }
+  const caller = callerIn(visitor, session)
   if (message.facts.kind !== 'request') {
     const failure = await send(share, caller, message)
     return failure === undefined ? taken() : failureResponse(failure)
@@ -101,6 +101,7 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
     try {
       const resend = sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }
       const told = await share.call({ ...request, ...resend }, body, judge)
+      if (told.kind === 'failed' && told.failure.challenge !== undefined) return share.told(told.failure)
       if (told.kind === 'failed') return judged === undefined ? told.failure : await refuseOnStream(share, caller, message, judged)
       if (told.kind === 'stale') {
         const renewal = await turns.renew?.(told)

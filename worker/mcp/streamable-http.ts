@@ -4,7 +4,7 @@ import { isCharged } from '../contract/trust/metering.ts'
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
-import { admit, type McpContext, type Visitor } from './visitor.ts'
+import { admit, callerIn, type McpContext, type Visitor } from './visitor.ts'
 import { SessionCall } from './legacy-client/call.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
@@ -86,12 +86,7 @@ async function postMessage(
   if (kind === 'request' && method === 'initialize') {
     const { protocolVersion } = message.params
     const fresh = newSessionId(typeof protocolVersion === 'string' ? protocolVersion : undefined)
-    const call = SessionCall.make(
-      visitor.shareFor(fresh),
-      { principal: visitor.principalIn(fresh), session: fresh },
-      message,
-      deliveryTo(accepts),
-    )
+    const call = SessionCall.make(visitor.shareFor(fresh), callerIn(visitor, fresh), message, deliveryTo(accepts))
     return respond(call.letReturn(quietMs(c, call.revision)), accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
   }
   const fault = legacyRevisionFault(visitor)
@@ -100,7 +95,7 @@ async function postMessage(
   if (session === undefined)
     return kind === 'notification' && isCoreNotification(method) ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
   const share = visitor.shareFor(session)
-  const caller = { principal: visitor.principalIn(session), session }
+  const caller = callerIn(visitor, session)
   if (kind === 'request') {
     const call = SessionCall.make(share, caller, message, deliveryTo(accepts))
     return respond(call.letReturn(quietMs(c, visitor.revision)), accepts, c.req.raw.signal, {})
@@ -138,7 +133,7 @@ async function postBatch(
     if (beyond !== undefined) return failureResponse(beyond)
   }
   const share = visitor.shareFor(session)
-  const caller = { principal: visitor.principalIn(session), session }
+  const caller = callerIn(visitor, session)
   const others = messages.filter(({ facts }) => facts.kind !== 'request')
   for (const message of others) {
     const failure = await send(share, caller, message)
@@ -175,12 +170,11 @@ export const getMcp = behindDoor(async (c, visitor) => {
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
   const { revision } = visitor
-  const principal = visitor.principalIn(session)
+  const caller = callerIn(visitor, session)
   const share = visitor.shareFor(session)
   const lastEventId = c.req.header('last-event-id') ?? ''
-  if (lastEventId !== '')
-    return continueStream(share, { principal, session }, { lastEventId, quietMs: quietMs(c, revision) }, c.req.raw.signal)
-  const listener = new Listener(share, { principal, session }, 'listen', c.req.raw.signal)
+  if (lastEventId !== '') return continueStream(share, caller, { lastEventId, quietMs: quietMs(c, revision) }, c.req.raw.signal)
+  const listener = new Listener(share, caller, 'listen', c.req.raw.signal)
   if (!(await listener.open())) return failureResponse({ code: 'SESSION_NOT_FOUND' })
   return eventStreamResponse(listener.messages.body.readable)
 })
@@ -190,8 +184,7 @@ export const deleteMcp = behindDoor(async (c, visitor) => {
   if (refused !== undefined) return refused
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
-  const { shareFor, principalIn } = visitor
-  return (await shareFor(session).end({ principal: principalIn(session), session }))
+  return (await visitor.shareFor(session).end(callerIn(visitor, session)))
     ? new Response(null, { status: 204 })
     : failureResponse({ code: 'SESSION_NOT_FOUND' })
 })

@@ -13,12 +13,14 @@ import type { AgentNews } from './agents/agent-news.ts'
 import type { LinkHealth } from './agents/link-health.ts'
 import { type AgentLinks } from './agents/links.ts'
 import type { MessageSender } from './agents/message-sender.ts'
+import type { MetadataAsks } from './agents/metadata-asks.ts'
 import type { TunnelSaid } from './agents/wires/dialect.ts'
 import type { Delivery } from './answers/delivery.ts'
 import type { LostAgents } from './answers/lost-agents.ts'
 import type { RestartNews } from './answers/restart-news.ts'
 import type { StandbyAnswers } from './answers/standby-answers.ts'
 import type { ResumedStreams } from './calls/resumed-streams.ts'
+import type { SseSessions } from './calls/sse-sessions.ts'
 import type { GroupChannels } from './children/group-channels.ts'
 import type { GroupRoots } from './children/group-roots.ts'
 import type { IdleChildren } from './children/idle-children.ts'
@@ -39,6 +41,7 @@ interface Parts {
   readonly health: LinkHealth
   readonly news: AgentNews
   readonly sender: MessageSender
+  readonly metadataAsks: MetadataAsks
   readonly channels: GroupChannels
   readonly idleChildren: IdleChildren
   readonly subscriptions: Subscriptions
@@ -50,6 +53,7 @@ interface Parts {
   readonly standbyAnswers: StandbyAnswers
   readonly restartNews: RestartNews
   readonly resumedStreams: ResumedStreams
+  readonly sseSessions: SseSessions
   readonly roots: GroupRoots
   readonly web: WebExchanges
 }
@@ -77,6 +81,7 @@ export class AgentMessages {
     log('link.closed', { agent: link.name })
     if (links.all().length === 0) spending.agentsGone()
     sender.lost(link)
+    this.#parts.metadataAsks.lost(link)
     delivery.linkGone(link)
     this.#parts.web.linkGone(link)
     if (store.settings === undefined) return
@@ -212,15 +217,17 @@ export class AgentMessages {
     switch (header.type) {
       case 'answer':
         sender.ended(link, header.key)
+        if (link.passesAuth) this.#parts.sseSessions.taken([header.key])
         this.#parts.spending.answered(header.key, header.size)
         runningCalls.answered(header.key, header.failed ? 'error' : 'ok', header.size, body)
         delivery.answer(link, header, frame, body)
-        this.#parts.standbyAnswers.answered(header, body)
+        // Of a server that knows its clients by themselves what it says to one is not told to another.
+        if (!link.passesAuth) this.#parts.standbyAnswers.answered(header, body)
         break
       case 'failed':
         sender.ended(link, header.key)
         this.#parts.spending.failed(header.key)
-        delivery.failed(header, frame)
+        if (!link.passesAuth || !this.#parts.sseSessions.refused(header)) delivery.failed(header, frame)
         break
       case 'notification':
       case 'ask':
@@ -232,6 +239,7 @@ export class AgentMessages {
         break
       case 'receipts':
         sender.received(header.keys)
+        if (link.passesAuth) this.#parts.sseSessions.taken(header.keys)
         break
       case 'upload_credit':
         sender.credit(header.key, header.upto)
@@ -245,6 +253,9 @@ export class AgentMessages {
         break
       case 'idle':
         if (channels.isCurrent(header.ch, link)) this.#parts.idleChildren.idle(groupOf(header.ch), Date.now())
+        break
+      case 'metadata':
+        this.#parts.metadataAsks.told(link, header, body)
         break
       case 'drain':
         links.drain(link)

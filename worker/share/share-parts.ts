@@ -1,7 +1,7 @@
 /** Makes the parts of a Share and tells each which others it needs. Nothing is decided here. */
 import { ANONYMOUS, CLOSE } from '../../protocol/handshake.ts'
 import type { HoldOrder } from '../contract/trust/approvals.ts'
-import { isAnonymous, linkOf } from '../contract/trust/principals.ts'
+import { isAnonymous, isApart, linkOf, togetherPrincipal } from '../contract/trust/principals.ts'
 import type { MeterOrder } from '../contract/trust/metering.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { LaneKey } from '../contract/lane-key.ts'
@@ -74,6 +74,7 @@ import { WebExchanges } from './web/web-exchanges.ts'
 import { ClientList } from './usage/client-list.ts'
 import { Usage } from './usage/usage.ts'
 import type { AgentLink } from './agents/agent-link.ts'
+import { MetadataAsks } from './agents/metadata-asks.ts'
 
 interface Surroundings {
   /** Id of the share. */
@@ -103,9 +104,12 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     () => links.hasLeaving,
     () => streamSockets.awaitingNews(),
   )
-  const rootOf = (principal: string): string => gate.rootOf(principal)
+  const rootOf = (principal: string): string => gate.rootOf(togetherPrincipal(principal))
   const allOf = (root: string): readonly string[] =>
-    root === ANONYMOUS ? store.sessions.principals().filter(isAnonymous) : gate.allOf(root)
+    root === ANONYMOUS
+      ? store.sessions.principals().filter(isAnonymous)
+      : [...gate.allOf(root), ...apart().filter((one) => rootOf(one) === root)]
+  const apart = (): readonly string[] => [...new Set([...store.sessions.principals(), ...store.tasks.principals()])].filter(isApart)
   const waiters = new Waiters(
     (waiter) => overdueCalls.end(waiter),
     (root, exact) => streams.waitingOf(root, exact) + turns.waitingOf(root) + news.waitingOf(linkOf(root)),
@@ -138,9 +142,10 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   })
   const sender = new MessageSender(health, callTurns)
   const servedSets = new ServedSets(links, store)
+  const metadataAsks = new MetadataAsks(links)
   const channels = new GroupChannels({ store, links, servedSets, health, news, waiters, streams, callTurns })
   const opener = new ChannelOpener(store, channels, rootOf)
-  const base = { store, links, servedSets, health, news, sender, streams, waiters, ledger, runningCalls, channels, opener }
+  const base = { store, links, servedSets, health, news, sender, metadataAsks, streams, waiters, ledger, runningCalls, channels, opener }
   const subscriptions = new Subscriptions(base)
   const listings = new ListingRows(ctx.storage.sql)
   const standbyAnswers = new StandbyAnswers({ ...base, rows: listings })
@@ -191,7 +196,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const charged = [...streamSockets.charged, ...web.charged, ...upstream.charged]
   const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged, orderOf })
   const unsentCalls = new UnsentCalls({ ...answers, delivery, failed: (key) => spending.failed(key) })
-  const agentMessages = new AgentMessages({ ...answers, lane, web, spending, delivery, lostAgents, resumedStreams })
+  const agentMessages = new AgentMessages({ ...answers, lane, web, spending, delivery, lostAgents, resumedStreams, sseSessions })
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, lane, registry, isKept, alarmBy })
   const slidingEnd = new SlidingEnd({ gate, share, registry, usedAtMs: () => callLedger.lastCallMs })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)

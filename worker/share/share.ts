@@ -22,6 +22,7 @@ import type {
   LeftOrder,
   ParkedRow,
   ParkOrder,
+  PassingVerdict,
   SendOutcome,
   SendRequest,
   SubscribeOrder,
@@ -168,6 +169,14 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   async task(pass: Pass, order: TaskOrder): Promise<Gated<TaskAnswer>> {
     return this.#let<TaskAnswer>(pass, () => (this.#isMade ? this.#parts.taskKeeper.obey(order, Date.now()) : { known: [] }))
+  }
+
+  passing(pass: Pass): Gated<PassingVerdict> | Promise<Gated<PassingVerdict>> {
+    return this.#let<PassingVerdict>(pass, () => this.#parts.metadataAsks.verdict())
+  }
+
+  async resourceMetadata(pass: Pass): Promise<Gated<string>> {
+    return this.#let<string>(pass, async () => JSON.stringify(await this.#parts.metadataAsks.ask()))
   }
 
   async subscribe(pass: Pass, order: SubscribeOrder): Promise<Gated<boolean>> {

@@ -63,6 +63,14 @@ class HttpEra implements EraFinding {
       const asksFirst = told === undefined || told === 'modern' ? discoverRequest(version) : initializeRequest(version)
       const answer =
         (await this.#ask(asksFirst, isFirst)) ?? (told === undefined ? await this.#ask(initializeRequest(version), false) : undefined)
+      if (answer === 'sign-in') {
+        const known = told ?? 'legacy'
+        log.info('server.signs_in', {
+          era: known,
+          meaning: 'the server wants its clients to sign in, so it cannot be asked which revisions it speaks: --era says so',
+        })
+        return known
+      }
       if (answer !== undefined) {
         const era = told ?? (await this.#eraFrom(answer))
         log[isFirst ? 'debug' : 'info']('server.found', { era })
@@ -78,22 +86,24 @@ class HttpEra implements EraFinding {
   async #eraFrom(discovered: Uint8Array): Promise<Era> {
     if (eraOf(discovered) !== 'modern') return 'legacy'
     const answer = await this.#ask(initializeRequest(this.#options.version), false)
-    const isTaken = answer !== undefined && takesHandshake(answer) === true
+    const isTaken = answer instanceof Uint8Array && takesHandshake(answer) === true
     // One that serves older clients without sessions can ask them nothing; through 2026-07-28 it can.
     return isTaken && this.#options.server.givesSessions ? 'both' : 'modern'
   }
 
-  /** The answer to one question, in a session of its own; undefined when the server is not there. */
-  async #ask(question: string, isFirst: boolean): Promise<Uint8Array | undefined> {
+  /** The answer to one question, in a session of its own; undefined when the server is not there, `sign-in` when it answers nobody who shows no credential. */
+  async #ask(question: string, isFirst: boolean): Promise<Uint8Array | 'sign-in' | undefined> {
     const { log, startChild } = this.#options
-    const answer = Promise.withResolvers<Uint8Array | undefined>()
+    const answer = Promise.withResolvers<Uint8Array | 'sign-in' | undefined>()
     const child = startChild({
       line: (bytes) => {
         if (eraOf(bytes) !== undefined) answer.resolve(bytes)
       },
       tooLong: () => answer.resolve(undefined),
+      refused: () => answer.resolve('sign-in'),
       stderr: () => {},
-      gone: ({ startError }) => {
+      gone: ({ startError, code }) => {
+        if (code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN') return answer.resolve('sign-in')
         if (isFirst && startError !== undefined) log.error('server.fails', { meaning: `${startError}; it is looked for until it is there` })
         answer.resolve(undefined)
       },

@@ -2,9 +2,11 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { Agent as SecureAgent, request as requestHttps } from 'node:https'
 import { connect } from 'node:net'
+import type { Failure } from '../../../protocol/errors.ts'
 import type { HttpTarget } from '../../config/http-target.ts'
 import { HTTP_CONNECT_MS, HTTP_IDLE_SOCKET_MS } from '../../limits.ts'
 import { MirroredTools } from './mirrored-tools.ts'
+import { bearerChallenge, signInFailure } from './sign-in.ts'
 
 export interface HttpAsk {
   readonly method: 'POST' | 'GET' | 'DELETE'
@@ -18,6 +20,7 @@ export class HttpServer {
   readonly #agent: Agent
   #url: URL
   #givesSessions = false
+  #metadataUrl: URL | undefined
 
   constructor(target: HttpTarget) {
     this.#target = target
@@ -28,6 +31,16 @@ export class HttpServer {
 
   get transport(): HttpTarget['transport'] {
     return this.#target.transport
+  }
+
+  /** Whether what its clients show for it goes to it. */
+  get passesAuth(): boolean {
+    return this.#target.passesAuth === true
+  }
+
+  /** Where it has said that its resource metadata is, if that is in its own origin. */
+  get metadataUrl(): URL | undefined {
+    return this.#metadataUrl
   }
 
   get url(): URL {
@@ -51,6 +64,15 @@ export class HttpServer {
   /** It has said (307, 308) that it is found there, in its own origin. */
   movedTo(url: URL): void {
     this.#url = url
+  }
+
+  /** How a request fails that it refuses for who asks it, where that is its client's to mend; undefined for any other response. */
+  signInFailure(response: IncomingMessage): Failure | undefined {
+    const failure = this.passesAuth ? signInFailure(response) : undefined
+    const named = failure && bearerChallenge(response.headers['www-authenticate'])?.get('resource_metadata')
+    const url = named === undefined ? null : URL.parse(named)
+    if (url?.origin === this.#url.origin) this.#metadataUrl = url
+    return failure
   }
 
   /** Begins a request; the caller listens to it, and ends it. */

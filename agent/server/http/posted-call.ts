@@ -211,9 +211,20 @@ export class PostedCall {
     const isLost = statusCode === 404 || (statusCode === 400 && SESSION_WORDS.test(error?.message ?? Buffer.from(line).toString('latin1')))
     if (isLost && this.#session.hasSession && !this.#session.isModern) return this.#session.lost(this.#rawId)
     if (error?.code === HEADER_MISMATCH && tries === 0 && this.#session.mayCorrect(this.#message)) return 'again'
+    const refusal = this.#port.server.signInFailure(response)
+    if (refusal !== undefined) return this.#refusedFor(refusal)
     if (error === undefined || statusCode === 401 || statusCode === 403) return this.#faulty(response)
     this.#hear(error.idSpan === undefined ? line : splice(line, [replacement(error.idSpan, this.#rawId)]))
     if (!this.#isAnswered) this.#faulty(response)
+  }
+
+  /** For its client to mend. A session that could not begin is over: what waits in it is refused in the same way. */
+  #refusedFor(failure: Failure): void {
+    const { code, challenge } = failure
+    this.#port.refused(this.#rawId, failure)
+    if (this.facts.method !== 'initialize') return
+    const words = `${this.#port.server.place} wants its client to sign in`
+    this.#port.over({ words, code, ...(challenge !== undefined && { challenge }) }, this.#rawId)
   }
 
   /** It is no message of this protocol that has come. */

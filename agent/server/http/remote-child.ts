@@ -2,7 +2,7 @@
  * A session with an HTTP server in place of a server process: keeps the order of what must not overtake, passes on what the
  * server says, and ends once, when what ran has been answered or time is up.
  */
-import { type ErrorCode, errorResponse } from '../../../protocol/errors.ts'
+import { type ErrorCode, errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { type MessageFacts, scanMessage } from '../../../protocol/json/json-scan.ts'
 import { HTTP_CALL_BYTES, HTTP_CALLS, HTTP_DRAIN_MS, HTTP_INITIALIZED_MS } from '../../limits.ts'
 import type { Child, ChildHandlers } from '../child.ts'
@@ -22,6 +22,7 @@ export interface Outgoing {
 export interface RemoteEnd {
   readonly words: string
   readonly code: ErrorCode
+  readonly challenge?: string
 }
 
 /** One way to speak to an HTTP server. */
@@ -30,6 +31,8 @@ export interface Wire {
   readonly isBusy: boolean
   /** Resolves when the server has accepted it, and answered a call that it answers at once, or never will. Never rejects. */
   send(message: Outgoing): Promise<void>
+  /** Its client shows something else for the server from now on. */
+  authorized?(): void
   /** Ends all connections; nothing is passed on any more. */
   cut(): void
   /** Tells the server that the session is over. Never rejects, and is bounded. */
@@ -40,11 +43,15 @@ export interface Wire {
 export interface RemotePort {
   readonly server: HttpServer
   readonly flow: Flow
+  /** What its client shows for the server, as header fields. */
+  readonly credentials: Readonly<Record<string, string>>
   /** Whether the server has answered a call. */
   readonly hasAnswered: boolean
   /** A message of the server; `of` the raw id of the call on whose stream it came. */
   heard(line: Uint8Array, of?: string): void
   tooLong(head: Uint8Array, tail: Uint8Array, size: number): void
+  /** The server refuses a call, by its raw id, for whom it comes from. */
+  refused(rawId: string, failure: Failure): void
   /** A call is answered. */
   answered(): void
   /** The session is over; `untaken` is the raw id of a call of which the server has said that it did not take it. */
@@ -68,21 +75,31 @@ export class RemoteChild implements Child {
   #bytesUnderWay = 0
   #isOver = false
   #hasAnswered = false
+  readonly #passesAuth: boolean
+  #credentials: Readonly<Record<string, string>> = {}
 
   constructor(server: HttpServer, handlers: ChildHandlers, lineMask: LineMask | undefined, wireFor: (port: RemotePort) => Wire) {
     this.#handlers = handlers
+    this.#passesAuth = server.passesAuth
     const hasAnswered = (): boolean => this.#hasAnswered
+    const credentials = (): Readonly<Record<string, string>> => this.#credentials
     this.#wire = wireFor({
       server,
       flow: this.#flow,
       get hasAnswered() {
         return hasAnswered()
       },
+      get credentials() {
+        return credentials()
+      },
       heard: (line, of) => {
         if (!this.#isOver) handlers.line(lineMask === undefined ? line : lineMask.apply(line), of)
       },
       tooLong: (head, tail, size) => {
         if (!this.#isOver) handlers.tooLong(head, tail, size)
+      },
+      refused: (rawId, failure) => {
+        if (!this.#isOver) handlers.refused?.(rawId, masked(failure, lineMask))
       },
       answered: () => void (this.#hasAnswered = true),
       over: (end, untaken) => this.#overSoon(end, untaken),
@@ -106,6 +123,12 @@ export class RemoteChild implements Child {
     const message = { bytes: bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes, facts: scanned.value, taken }
     if (this.#held !== undefined) this.#held.push(message)
     else this.#send(message)
+  }
+
+  authorize(authorization: string): void {
+    if (!this.#passesAuth || this.#credentials['authorization'] === authorization) return
+    this.#credentials = { authorization }
+    this.#wire.authorized?.()
   }
 
   pause(): void {
@@ -184,12 +207,20 @@ export class RemoteChild implements Child {
     clearTimeout(this.#drainTimer)
     this.#wire.cut()
     this.#flow.resume()
-    const { words, code } = this.#end ?? {}
+    const { words, code, challenge } = this.#end ?? {}
     // Never from within a call of ours.
     setImmediate(() => {
       this.#gone.resolve()
       const isStart = code !== undefined && !this.#hasAnswered
-      this.#handlers.gone({ exitCode: null, signal: null, stderr: '', startError: words, ...(isStart && { code }), untaken: this.#untaken })
+      const start = isStart ? { code, ...(challenge !== undefined && { challenge }) } : {}
+      this.#handlers.gone({ exitCode: null, signal: null, stderr: '', startError: words, ...start, untaken: this.#untaken })
     })
   }
+}
+
+/** A server may repeat what it was told in a header of the agent's. */
+function masked(failure: Failure, lineMask: LineMask | undefined): Failure {
+  const { challenge } = failure
+  if (challenge === undefined || lineMask === undefined) return failure
+  return { ...failure, challenge: Buffer.from(lineMask.apply(Buffer.from(challenge))).toString('latin1') }
 }

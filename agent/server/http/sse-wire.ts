@@ -48,12 +48,17 @@ export class SseWire implements Wire {
   /** Opens the stream. Resolves with the address for messages; undefined when the session is over before. */
   async #open(): Promise<URL | undefined> {
     const { server } = this.#port
-    const stream = new HttpRequest(server, { method: 'GET', headers: { accept: 'text/event-stream' } })
+    const stream = new HttpRequest(server, { method: 'GET', headers: { accept: 'text/event-stream', ...this.#port.credentials } })
     this.#stream = stream
     try {
       const response = await stream.response
       if (!isSuccess(response) || mediaType(response) !== 'text/event-stream') {
         response.destroy()
+        const refusal = server.signInFailure(response)
+        if (refusal !== undefined) {
+          this.#refused(refusal)
+          return undefined
+        }
         const { code, meaning } = responseFault(response, server.place)
         this.#lost(code, meaning.replace('A server of HTTP+SSE needs --sse', 'A server of Streamable HTTP needs no --sse'))
         return undefined
@@ -75,6 +80,18 @@ export class SseWire implements Wire {
       if (!this.#isCut) this.#lost('SERVER_UNREACHABLE', error instanceof Error ? error.message : String(error))
       return undefined
     }
+  }
+
+  /** The stream is its client's to have: all that waits for it is told so. */
+  #refused(failure: Failure): void {
+    const { code, challenge } = failure
+    for (const rawId of this.#calls.values()) this.#port.refused(rawId, failure)
+    this.#calls.clear()
+    this.#port.over({
+      words: `${this.#port.server.place} wants its client to sign in`,
+      code,
+      ...(challenge !== undefined && { challenge }),
+    })
   }
 
   /** Nothing can be answered any more. */
@@ -107,7 +124,12 @@ export class SseWire implements Wire {
 
   async #post(url: URL, { bytes, taken }: Outgoing, rawId: string | undefined): Promise<void> {
     const { server } = this.#port
-    const request = new HttpRequest(server, { method: 'POST', headers: { 'content-type': 'application/json' }, body: bytes }, taken, url)
+    const request = new HttpRequest(
+      server,
+      { method: 'POST', headers: { 'content-type': 'application/json', ...this.#port.credentials }, body: bytes },
+      taken,
+      url,
+    )
     this.#posts.add(request)
     const response = await request.response.catch((error: unknown) => {
       if (this.#isCut) return
@@ -120,11 +142,19 @@ export class SseWire implements Wire {
     if (response === undefined) return
     response.resume()
     if (isSuccess(response)) return
+    const refusal = server.signInFailure(response)
+    if (refusal !== undefined) return rawId === undefined ? undefined : this.#refusedCall(rawId, refusal)
     const { code, executed, detail } = responseFault(response, server.place)
     if (response.statusCode === 404) {
       if (rawId !== undefined) this.#calls.delete(canonicalId(rawId))
       this.#port.over({ words: 'the server does not know the session any more: it was restarted', code: 'CHILD_DIED' }, rawId)
     } else if (rawId !== undefined) this.#fail(rawId, { code, executed, detail })
+  }
+
+  #refusedCall(rawId: string, failure: Failure): void {
+    this.#calls.delete(canonicalId(rawId))
+    this.#port.refused(rawId, failure)
+    this.#port.settled()
   }
 
   #fail(rawId: string, failure: Failure): void {

@@ -22,9 +22,15 @@ export class StandingStream {
   #response: IncomingMessage | undefined
   #lastId: string | undefined
   #wasOpen = false
+  #wasRefused = false
 
   constructor(options: StandingStreamOptions) {
     this.#options = options
+  }
+
+  /** Whether the server has refused it for whom it comes from. */
+  get wasRefused(): boolean {
+    return this.#wasRefused
   }
 
   /** Resolves when the stream is not opened any more. Never rejects. */
@@ -60,6 +66,7 @@ export class StandingStream {
     const { statusCode = 0 } = response
     if (!isSuccess(response) || mediaType(response) !== 'text/event-stream') {
       response.destroy()
+      this.#wasRefused = port.server.signInFailure(response) !== undefined
       if (statusCode >= 500 || statusCode === 409 || statusCode === 429) return 'failed'
       // A server without such streams says 405, or what it says to any address that it does not know.
       if (this.#wasOpen && (statusCode === 404 || statusCode === 400))

@@ -1,4 +1,5 @@
 /** Speaks Streamable HTTP, of revisions with sessions and of 2026-07-28 without, to a server (MCP, basic/transports). A session's first request says which of both it is. */
+import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { canonicalId, type MessageFacts } from '../../../protocol/json/json-scan.ts'
 import type { MirroredParam } from '../../../protocol/mirrors/mirrored-params.ts'
@@ -43,6 +44,13 @@ export class StreamableWire implements Wire, CallSession {
     return this.#sessionId !== undefined
   }
 
+  /** A listening stream that was refused may be opened now. */
+  authorized(): void {
+    if (this.#standing?.wasRefused !== true) return
+    this.#standing = undefined
+    this.#listen()
+  }
+
   async send(message: Outgoing): Promise<void> {
     const { kind, id, method } = message.facts
     if (kind === 'request' && id !== undefined) return await this.#call(message, id.raw)
@@ -69,10 +77,11 @@ export class StreamableWire implements Wire, CallSession {
   async postHeaders({ bytes, facts }: Outgoing): Promise<Readonly<Record<string, string>>> {
     const revision = this.#revision
     if (typeof revision !== 'string') return { ...POST, ...this.#sessionHeaders() }
+    const { credentials } = this.#port
     const { method } = facts
     const tool = method === 'tools/call' ? nameIn(method, bytes) : undefined
     const mirrored = tool === undefined ? [] : await this.#mirroredFor(bytes, tool, revision)
-    return { ...POST, ...modernHeaders({ method, revision, request: bytes }, mirrored) }
+    return { ...POST, ...credentials, ...modernHeaders({ method, revision, request: bytes }, mirrored) }
   }
 
   resumeHeaders(lastId: string): Readonly<Record<string, string>> {
@@ -109,15 +118,23 @@ export class StreamableWire implements Wire, CallSession {
 
   mayCorrect({ bytes, facts }: Outgoing): boolean {
     if (!this.isModern || facts.method !== 'tools/call') return false
-    this.#port.server.tools.forget(toolAudience(metaIn(bytes)).name)
+    this.#port.server.tools.forget(this.#audience(bytes))
     return true
+  }
+
+  /** For whom a server's tools are: clients like this one, of which each that shows a credential is one by itself. */
+  #audience(call: Uint8Array): string {
+    const { name } = toolAudience(metaIn(call))
+    const { authorization } = this.#port.credentials
+    return authorization === undefined ? name : `${createHash('sha256').update(authorization).digest('base64')} ${name}`
   }
 
   /** As the server has listed the tool to clients like this one. */
   #mirroredFor(call: Uint8Array, tool: string, revision: string): Promise<readonly MirroredParam[]> {
     const { server } = this.#port
-    const { name, envelope = {} } = toolAudience(metaIn(call))
-    return server.tools.paramsOf(name, tool, (cursor) => askToolPage(server, { revision, envelope, cursor, headers: POST }))
+    const { envelope = {} } = toolAudience(metaIn(call))
+    const headers = { ...POST, ...this.#port.credentials }
+    return server.tools.paramsOf(this.#audience(call), tool, (cursor) => askToolPage(server, { revision, envelope, cursor, headers }))
   }
 
   async #call(message: Outgoing, rawId: string): Promise<void> {
@@ -143,7 +160,8 @@ export class StreamableWire implements Wire, CallSession {
 
   /** A notification, or the answer to a request of the server. */
   async #notify({ bytes, facts, taken }: Outgoing): Promise<void> {
-    const version = typeof this.#revision === 'string' ? { 'mcp-protocol-version': this.#revision } : this.#sessionHeaders()
+    const version =
+      typeof this.#revision === 'string' ? { 'mcp-protocol-version': this.#revision, ...this.#port.credentials } : this.#sessionHeaders()
     const request = new HttpRequest(this.#port.server, { method: 'POST', headers: { ...POST, ...version }, body: bytes }, taken)
     this.#notices.add(request)
     const response = await request.response.catch((error: unknown) => {
@@ -167,6 +185,7 @@ export class StreamableWire implements Wire, CallSession {
 
   #sessionHeaders(): Record<string, string> {
     return {
+      ...this.#port.credentials,
       ...(this.#sessionId === undefined ? {} : { 'mcp-session-id': this.#sessionId }),
       ...(this.#version === undefined ? {} : { 'mcp-protocol-version': this.#version }),
     }

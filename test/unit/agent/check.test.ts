@@ -43,6 +43,23 @@ test('check() names every command that is not there, and what would be served wh
   expect(() => checkedFile({ good, ...missing })).toThrow(/no-such-one.*\n.*no-such-other/s)
 })
 
+test('check() says where clients sign in at the server itself, and what does not go with that', () => {
+  verifies('promise.http.pass-auth', 'promise.config.check')
+  const url = 'http://localhost:1/mcp'
+  const said = checkedFile({ a: { token: token('a'), url, passAuth: true }, b: { token: token('b'), url } })
+  expect(said.split('\n').filter((line) => line.includes('(clients sign in there)'))).toEqual([expect.stringMatching(/^a: /)])
+  const wrong = { url, passAuth: true, isolate: 'share', headers: { Authorization: 'Bearer x' } }
+  const faults = faultsOf(() =>
+    checkedFile({ a: { token: token('a'), ...wrong }, b: { token: token('b'), command: process.execPath, passAuth: true } }),
+  )
+  expect(faults.filter((fault) => fault.includes('--pass-auth'))).toEqual([
+    expect.stringContaining('--isolate share'),
+    expect.stringContaining('leave the header Authorization out'),
+    expect.stringContaining('--url'),
+  ])
+  expect(faults.join()).not.toContain('Bearer x')
+})
+
 test('check() names a command that is not there beside all else that is wrong with a file', () => {
   verifies('promise.config.check')
   const faults = faultsOf(() =>

@@ -13,6 +13,8 @@ export class FakeChild implements Child {
   reads = true
   paused = false
   stopped = false
+  /** What its client has shown for the server, oldest first. */
+  readonly shown: string[] = []
 
   constructor(handlers: ChildHandlers) {
     this.handlers = handlers
@@ -42,6 +44,10 @@ export class FakeChild implements Child {
   }
 
   unfinished(): undefined {}
+
+  authorize(authorization: string): void {
+    this.shown.push(authorization)
+  }
 
   pause(): void {
     this.paused = true

@@ -74,9 +74,10 @@ export class TestChannel {
       method?: string
       key?: string
       principal?: string
+      auth?: string
     } = {},
   ): string {
-    const { gate, repeats, mayBeginTask, principal, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
+    const { gate, repeats, mayBeginTask, principal, auth, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
     const body = Buffer.from(
       `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{${token === undefined ? '' : `"_meta":{"progressToken":${token}}`}}}`,
     )
@@ -95,6 +96,7 @@ export class TestChannel {
         ...(repeats && { repeats }),
         ...(mayBeginTask && { mayBeginTask }),
         ...(principal !== undefined && { principal }),
+        ...(auth !== undefined && { auth }),
       },
       body,
     )

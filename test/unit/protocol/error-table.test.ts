@@ -36,7 +36,7 @@ describe('ERRORS', () => {
   })
 
   test.each(RPC_ROWS)('$code has a status that HTTP knows and a code that JSON-RPC and MCP leave to us', ({ code, http, rpc = 0 }) => {
-    expect([200, 400, 401, 403, 404, 405, 406, 410, 413, 415, 429, 500, 503]).toContain(http)
+    expect([200, 400, 401, 403, 404, 405, 406, 410, 413, 415, 429, 431, 500, 503]).toContain(http)
     const isStandard = [-32700, -32600, -32603].includes(rpc)
     expect(isStandard || SPECIFIED[code] === rpc || (rpc <= -32000 && rpc >= -32019)).toBe(true)
   })

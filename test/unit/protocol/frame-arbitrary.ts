@@ -24,6 +24,8 @@ const n = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
 const size = fc.integer({ min: BODY_BYTES, max: Number.MAX_SAFE_INTEGER })
 const flag = fc.constant(true as const)
 const ch = fc.string({ unit, maxLength: 64 })
+const auth = fc.stringMatching(/^Bearer [\x21-\x7e]{1,20}$/)
+const challenge = fc.stringMatching(/^Bearer[\x20-\x7e]{0,20}$/)
 const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name)
 
 const header = fc.tuple(
@@ -75,7 +77,10 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
     },
     { requiredKeys: ['type', 'share', 'unwanted'] },
   ),
-  open: fc.record({ type: type('open'), ch, ids: fc.constantFrom('keep', 'assign'), asks: fc.constantFrom('pass', 'refuse') }),
+  open: fc.record(
+    { type: type('open'), ch, ids: fc.constantFrom('keep', 'assign'), asks: fc.constantFrom('pass', 'refuse'), auth },
+    { requiredKeys: ['type', 'ch', 'ids', 'asks'] },
+  ),
   call: placed(
     fc.record(
       {
@@ -90,6 +95,7 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
         gate: flag,
         repeats: flag,
         mayBeginTask: flag,
+        auth,
         size,
       },
       { requiredKeys: ['type', 'ch', 'key', 'method', 'id', 'ra', 'tag', 'size'] },
@@ -97,11 +103,14 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
   ),
   notify: placed(
     fc.record(
-      { type: type('notify'), ch, key, method: text, cancels: text, requestId: anySpan, size },
+      { type: type('notify'), ch, key, method: text, cancels: text, requestId: anySpan, auth, size },
       { requiredKeys: ['type', 'ch', 'key', 'method', 'size'] },
     ),
   ),
-  respond: fc.record({ type: type('respond'), ch, key, rawId: idText, size }),
+  respond: fc.record(
+    { type: type('respond'), ch, key, rawId: idText, auth, size },
+    { requiredKeys: ['type', 'ch', 'key', 'rawId', 'size'] },
+  ),
   upload: fc.record({ type: type('upload'), ch, key, offset: count }),
   receipt: fc.record({ type: type('receipt'), ch, n: count }),
   credit: fc.record({ type: type('credit'), ch, upto: count }),
@@ -110,6 +119,7 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
   replay: fc.record({ type: type('replay'), ch, after: count, to: text, key, follow: flag }, { requiredKeys: ['type', 'ch', 'after'] }),
   close: fc.record({ type: type('close'), ch }),
   unaccepted: fc.record({ type: type('unaccepted'), count }),
+  metadata_ask: fc.record({ type: type('metadata_ask'), key }),
   drain: fc.record({ type: type('drain') }),
   web_open: fc.record(
     {
@@ -178,7 +188,7 @@ export const AGENT_FRAMES: Each<AgentFrame> = {
     { requiredKeys: ['type', 'ch', 'n', 'at', 'offset'] },
   ),
   failed: fc.record(
-    { type: type('failed'), ch, key, ra: text, code, executed: fc.constantFrom('no', 'yes', 'unknown'), ...end, detail: text },
+    { type: type('failed'), ch, key, ra: text, code, executed: fc.constantFrom('no', 'yes', 'unknown'), ...end, detail: text, challenge },
     { requiredKeys: ['type', 'ch', 'key', 'ra', 'code', 'executed'] },
   ),
   receipts: fc.record({ type: type('receipts'), keys: fc.array(key, { maxLength: 4 }) }),
@@ -188,6 +198,10 @@ export const AGENT_FRAMES: Each<AgentFrame> = {
     { requiredKeys: ['type', 'ch', 'reason'] },
   ),
   idle: fc.record({ type: type('idle'), ch }),
+  metadata: fc.record(
+    { type: type('metadata'), key, lacks: fc.constantFrom('metadata', 'issuer', 'server') },
+    { requiredKeys: ['type', 'key'] },
+  ),
   drain: fc.record({ type: type('drain') }),
   web_head: fc.record(
     { type: type('web_head'), x: key, status: fc.integer({ min: 100, max: 999 }), headers, protocol: token },

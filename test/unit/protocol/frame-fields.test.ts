@@ -51,6 +51,8 @@ const DIED = { type: 'died', ch: 'c1', reason: 'exit' }
 
 const NO_COUNTS = [-1, 0.5, '1', null, 2 ** 53, [1], true]
 
+const NO_CREDENTIALS = ['', 'x', 'Bearer ', 'Bearer a b', 'Basic x', 'Bearer x\r\nA: b', `Bearer ${'x'.repeat(8186)}`, 1, null]
+
 const NO_SPANS = [
   [],
   [1],
@@ -137,13 +139,14 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
   ],
   [
     decodeRelayFrame,
-    { type: 'open', ch: 'c1', ids: 'keep', asks: 'pass', owner: 'p' },
-    { ch: NO_CHANNELS, ids: ['Keep', '', null, true], asks: ['keep', 1, null] },
+    { type: 'open', ch: 'c1', ids: 'keep', asks: 'pass', owner: 'p', auth: 'Bearer x' },
+    { ch: NO_CHANNELS, ids: ['Keep', '', null, true], asks: ['keep', 1, null], auth: NO_CREDENTIALS },
   ],
   [
     decodeRelayFrame,
     CALL,
     {
+      auth: NO_CREDENTIALS,
       ch: NO_CHANNELS,
       key: NO_KEYS,
       method: NO_TEXTS,
@@ -159,9 +162,17 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
   [
     decodeRelayFrame,
     NOTIFY,
-    { ch: NO_CHANNELS, key: NO_KEYS, method: NO_TEXTS, cancels: NO_TEXTS, requestId: NO_SPANS, size: [...NO_COUNTS, 6] },
+    {
+      ch: NO_CHANNELS,
+      key: NO_KEYS,
+      method: NO_TEXTS,
+      cancels: NO_TEXTS,
+      requestId: NO_SPANS,
+      auth: NO_CREDENTIALS,
+      size: [...NO_COUNTS, 6],
+    },
   ],
-  [decodeRelayFrame, RESPOND, { ch: NO_CHANNELS, key: NO_KEYS, rawId: NO_IDS, size: NO_COUNTS }],
+  [decodeRelayFrame, RESPOND, { ch: NO_CHANNELS, key: NO_KEYS, rawId: NO_IDS, auth: NO_CREDENTIALS, size: NO_COUNTS }],
   [decodeRelayFrame, { type: 'upload', ch: 'c1', key: KEY, offset: 0 }, { ch: NO_CHANNELS, key: NO_KEYS, offset: NO_COUNTS }],
   [decodeRelayFrame, { type: 'receipt', ch: 'c1', n: 0 }, { ch: NO_CHANNELS, n: NO_COUNTS }],
   [decodeRelayFrame, { type: 'credit', ch: 'c1', upto: 0 }, { ch: NO_CHANNELS, upto: NO_COUNTS }],
@@ -200,6 +211,8 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
       ],
     },
   ],
+  [decodeRelayFrame, { type: 'metadata_ask', key: KEY }, { key: NO_KEYS }],
+  [decodeAgentFrame, { type: 'metadata', key: KEY, lacks: 'issuer' }, { key: NO_KEYS, lacks: ['Issuer', '', null] }],
   [
     decodeAgentFrame,
     ANSWER,
@@ -265,6 +278,7 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
     decodeAgentFrame,
     FAILED,
     {
+      challenge: ['Basic', 'Bearer \n', 'bearer', `Bearer ${'x'.repeat(4096)}`, 1, null],
       ch: NO_CHANNELS,
       key: NO_KEYS,
       ra: NO_TEXTS,
@@ -321,6 +335,9 @@ describe('a decoder refuses as bad_field', () => {
   })
 
   const OPTIONAL = new Set([
+    'auth',
+    'challenge',
+    'lacks',
     'lanes',
     'maxCalls',
     'patterns',

@@ -25,6 +25,7 @@ const RPCS: readonly Rpc[] = [
   'keptCall',
   'subscribe',
   'noteApproval',
+  'passing',
 ]
 
 /** The Worker's end of a stream; the test is the other. */

@@ -206,6 +206,8 @@ describe('each method of a Share', () => {
         'pin',
         'park',
         'parked',
+        'passing',
+        'resourceMetadata',
         'keepCall',
         'keptCall',
         'subscribe',

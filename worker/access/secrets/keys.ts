@@ -19,6 +19,8 @@ export interface RelayKeys {
   readonly agentHost: CryptoKey
   /** Sessions of agents that poll. */
   readonly pollSession: CryptoKey
+  /** Digests of what clients show for servers themselves. */
+  readonly passedCredential: CryptoKey
 }
 
 /** What a claimed relay keeps in mind. */
@@ -77,5 +79,6 @@ export async function deriveKeys(signingKey: Uint8Array<ArrayBuffer>): Promise<R
     upstream: await deriveAesKey(root, 'upstream'),
     agentHost: await deriveHmacKey(root, 'agent-host'),
     pollSession: await deriveHmacKey(root, 'poll-session'),
+    passedCredential: await deriveHmacKey(root, 'passed-credential'),
   }
 }

@@ -10,6 +10,9 @@ export const VERDICT_STATUS = 409
 /** `Pass.state` where nothing is restricted. A pass without a state is then let in too: there is nothing to judge a request by. */
 export const UNRESTRICTED = 'unrestricted'
 
+/** What the bearer of something is told that is no token of this relay's, and that no server here takes. */
+export const FOREIGN_TOKEN = 'This token was not made by this relay.'
+
 /** Close codes of stream sockets that a refusal has cut off; beside those of STREAM_CLOSE. */
 export const CUT_CLOSE: { readonly [Code in PassRefusal]: number } = {
   SHARE_EXPIRED: 4120,

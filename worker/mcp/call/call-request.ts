@@ -13,16 +13,17 @@ import { firstPart } from '../../carry/upload.ts'
 const MAX_TOOL_CHARS = 256
 
 /** What of a call its client decides, and not the message. */
-type GroupClient = Pick<GroupCallRequest, 'principal' | 'group' | keyof DeclaredClient>
+type GroupClient = Pick<GroupCallRequest, 'principal' | 'group' | 'authorization' | keyof DeclaredClient>
 
 /** The client of a call that was made, for another. */
-export function clientOf({ principal, group, capabilities, declared, clientInfo }: GroupCallRequest): GroupClient {
+export function clientOf({ principal, group, capabilities, declared, clientInfo, authorization }: GroupCallRequest): GroupClient {
   return {
     principal,
     group,
     capabilities,
     ...(declared === undefined ? {} : { declared }),
     ...(clientInfo === undefined ? {} : { clientInfo }),
+    ...(authorization === undefined ? {} : { authorization }),
   }
 }
 
@@ -32,7 +33,7 @@ export function callRequest(caller: Caller, message: ClientMessage, delivery: Se
   const { level } = message.params
   return {
     ...caller,
-    ...callFacts(message, 'initialize'),
+    ...callFacts(message, caller, 'initialize'),
     delivery,
     ...(asksForTask(message.facts.method, message.params) ? { mayBeginTask: true } : {}),
     ...(uri === undefined ? {} : { uri }),
@@ -42,11 +43,12 @@ export function callRequest(caller: Caller, message: ClientMessage, delivery: Se
 
 /** The call of a client without session. */
 export function groupCallRequest(client: GroupClient, message: ClientMessage, delivery: GroupCallRequest['delivery']): GroupCallRequest {
-  return { ...client, ...callFacts(message, 'server/discover'), delivery }
+  return { ...client, ...callFacts(message, client, 'server/discover'), delivery }
 }
 
 function callFacts(
   { bytes, facts, params }: ClientMessage,
+  { authorization }: Pick<Caller, 'authorization'>,
   greeting: 'initialize' | 'server/discover',
 ): Omit<GroupCallRequest, keyof GroupClient | 'delivery'> {
   const { method, id, requestToken } = facts
@@ -62,7 +64,10 @@ function callFacts(
     size: bytes.length,
     ...(method === 'tools/call' && typeof name === 'string' && name.length <= MAX_TOOL_CHARS ? { tool: name } : {}),
     ...(about === undefined ? {} : { about }),
-    ...(canStandBy(method, params, greeting) ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) } : {}),
+    // What a server says to whom it knows is nobody else's, and is not kept.
+    ...(authorization === undefined && canStandBy(method, params, greeting)
+      ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) }
+      : {}),
     ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
   }
 }

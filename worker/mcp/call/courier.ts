@@ -1,6 +1,7 @@
 /** Brings one call to the Share and back what belongs to it: over RPC or its stream, and again after a break. */
 import { waitUntil } from 'cloudflare:workers'
 import type { Failure } from '../../../protocol/errors.ts'
+import { failureOf } from '../../../protocol/failed-frame.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
 import { agentNews } from '../../carry/away.ts'
@@ -10,7 +11,7 @@ import { type ShareClient } from '../../carry/share-client.ts'
 import type { Held } from '../../contract/trust/approvals.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { KnownGrant } from '../../carry/known-grants.ts'
-import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { log } from '../../log.ts'
 import { pause } from '../../within.ts'
@@ -63,7 +64,7 @@ export class Courier implements ItemSource {
     this.#stream = new CallStream(share, {
       call: () => (this.#tries.isResend ? { ...this.#request, isResend: true } : this.#request),
       onFrame: (header, received) => this.#putFrame(header, received),
-      onControl: (control) => this.#hear(control),
+      onControl: (control) => changesHeard(control, this.#request, this.#body).forEach((text) => this.#put({ kind: 'message', text })),
       ...(turns.onLag === undefined ? {} : { onLag: () => this.#fallBehind() }),
       opened: () => this.#opened(),
       ended: (code) => this.#ended(code),
@@ -260,17 +261,14 @@ export class Courier implements ItemSource {
     else this.#failed(TAKES_TOO_LITTLE)
   }
 
-  #hear(control: StreamControl): void {
-    for (const text of changesHeard(control, this.#request, this.#body)) this.#put({ kind: 'message', text })
-  }
-
   #fallBehind(): void {
     this.#put(LISTENER_BEHIND)
     this.#turns.onLag?.()
   }
 
   #failed(failure: Failure): 'done' {
-    return this.#endedWith({ kind: 'failed', failure })
+    // Where its client is to sign in only the relay knows.
+    return this.#endedWith({ kind: 'failed', failure: failure.challenge === undefined ? failure : this.#share.told(failure) })
   }
 
   #endedWith(item: Item): 'done' {
@@ -288,6 +286,7 @@ export class Courier implements ItemSource {
 
   #putFrame(header: AgentFrame, body: Uint8Array): void {
     this.#recorder?.record(header, body, this.#request, this.#listed)
+    if (header.type === 'failed' && header.challenge !== undefined) return void this.#failed(failureOf(header))
     this.#put({ kind: 'frame', header, body, restarted: this.#restarted })
   }
 

@@ -7,6 +7,7 @@ import { approvalResult } from '../../bridge/approval-result.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
+import type { ApprovalNote } from '../../contract/trust/approvals.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { RETRY_MS } from '../../limits.ts'
 import { HELD_WAIT_MS, MAX_HELD_RETRY_MS } from '../../trust-limits.ts'
@@ -92,9 +93,17 @@ export class OwnerWait {
 export function releaseUnrun(share: ShareClient, { key, hold, isResend }: CallRequest, header: AgentFrame): void {
   if (hold === undefined || isResend === true || !isUnrun(header)) return
   const round = hold.further?.round
-  waitUntil(share.noteApproval({ op: 'release', key, ...(round === undefined ? {} : { round }) }).catch(() => undefined))
+  waitUntil(noteApproval(share, { op: 'release', key, ...(round === undefined ? {} : { round }) }).catch(() => undefined))
 }
 
 function pendingResult(id: string, request: CallRequest): string {
   return approvalResult('APPROVAL_PENDING', 'session' in request ? 'legacy' : 'modern', id)
+}
+
+/** Says what has become of a held call that was let through. */
+export function noteApproval(share: ShareClient, note: ApprovalNote): Promise<void> {
+  return share.ask<void>(
+    (stub, pass) => stub.noteApproval(pass, note),
+    () => undefined,
+  )
 }

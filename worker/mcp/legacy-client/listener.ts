@@ -179,11 +179,13 @@ export class Listener {
   }
 
   /** Makes a call whose child does not know sessions, and writes what it brings. */
-  #translate({ key, body }: Extract<StreamControl, { type: 'translate' }>): void {
+  #translate({ key, body, shown }: Extract<StreamControl, { type: 'translate' }>): void {
     const posted = readPosted(encoder.encode(body))
     const [message] = posted.ok ? posted.value.messages : []
     if (message === undefined) return
-    const call = SessionCall.make(this.#share.fork(), this.#caller, message, 'stream', key)
+    // Its stream may have been opened before its client had anything to show.
+    const caller = shown === undefined ? this.#caller : { ...this.#caller, ...shown }
+    const call = SessionCall.make(this.#share.fork(), caller, message, 'stream', key)
     call.linger()
     this.#translated.add(call)
     void writeItems(call, this.messages, false).finally(() => {

@@ -31,7 +31,7 @@ import { LegacyChild } from './on-legacy-child.ts'
 import { forgetLegacyServer, knownLegacyServer, learnLegacyServer, type LegacyServer } from './known-legacy-servers.ts'
 import type { ClientMessage } from '../message.ts'
 import { type ModernCall, translatedRequest } from './request.ts'
-import { HeldAnswer } from './held-rounds.ts'
+import { HeldAnswer, noteRound } from './held-rounds.ts'
 import { respond } from '../response/respond.ts'
 import { inGoodOrder, Subscription } from './listen.ts'
 import { taskRoute } from './task-route.ts'
@@ -62,7 +62,7 @@ export async function postModern(
   const { message, group, lane, about } = route
   const mayBegin = message.facts.method === 'tools/call' && lane === principal
   const request = {
-    ...groupCallRequest({ principal, group, ...declared }, message, accepts.events ? 'stream' : 'single'),
+    ...groupCallRequest({ principal, group, ...declared, ...visitor.shown }, message, accepts.events ? 'stream' : 'single'),
     ...(about === undefined ? {} : { about }),
     ...(mayBegin ? ({ mayBeginTask: true } as const) : {}),
   }
@@ -141,7 +141,7 @@ class ModernExchange implements Exchange {
       const item = this.#mayBeginTask ? await this.#noted(came) : came
       const mayAsk = this.#child === undefined && this.#courier.isHeld
       const round = mayAsk ? await (this.#heldAnswer ??= new HeldAnswer()).roundAskedIn(item) : undefined
-      if (round !== undefined) await this.#call.visitor.share.noteApproval({ op: 'round', key: this.#key, round })
+      if (round !== undefined) await noteRound(this.#call.visitor.share, this.#key, round)
       if (item?.kind !== 'frame' || mayHearOf(this.#call.visitor.share, item.header))
         return this.#child === undefined ? item : this.#child.next(item)
       this.#taken(item.body.length)

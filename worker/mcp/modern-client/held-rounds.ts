@@ -4,7 +4,9 @@ import { textDigest } from '../../../protocol/policy/canonical-json.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { resultKind } from '../../bridge/legacy-to-modern.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
 import type { Item } from '../call/item.ts'
+import { noteApproval } from '../call/owner-wait.ts'
 import { WholeMessage } from '../call/whole-message.ts'
 
 type Params = Readonly<Record<string, unknown>>
@@ -17,6 +19,11 @@ export function isFurtherRound(params: Params): boolean {
 /** Names the answer with which such a request goes on; undefined for one that does not say so. */
 export async function roundGivenIn(params: Params): Promise<string | undefined> {
   return isFurtherRound(params) ? nameOf(params['requestState']) : undefined
+}
+
+/** Has a retry that names this answer to a held call go on with it. */
+export function noteRound(share: ShareClient, key: string, round: string): Promise<void> {
+  return noteApproval(share, { op: 'round', key, round })
 }
 
 /** The answer to a call that its owner has allowed, which may come in several frames. One longer than MAX_BRIDGED_ANSWER_BYTES is not read: its retry is a call of its own. */

@@ -4,13 +4,16 @@ import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { BEARER_CHALLENGE } from '../../access/authenticate.ts'
 
 const JSON_TYPE = 'application/json'
+/** What a server says for which its client signs in, or may do more once it has. */
+const OF_SERVER: ReadonlySet<string> = new Set(['SERVER_SIGN_IN', 'SERVER_FORBIDDEN'])
 
 /** A JSON-RPC error with the HTTP status of its code. `rawId` is the request's id as it was sent, if it is known. */
 export function failureResponse(failure: Failure, rawId = 'null', headers: Record<string, string> = {}): Response {
-  const { code, retryAfterMs, challenge = BEARER_CHALLENGE } = failure
+  const { code, retryAfterMs, challenge } = failure
   const more = {
     ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }),
-    ...(code === 'UNAUTHORIZED' ? { 'www-authenticate': challenge } : {}),
+    ...(code === 'UNAUTHORIZED' ? { 'www-authenticate': challenge ?? BEARER_CHALLENGE } : {}),
+    ...(OF_SERVER.has(code) && challenge !== undefined ? { 'www-authenticate': challenge } : {}),
   }
   return jsonResponse(errorResponse(rawId, failure), { ...headers, ...more }, ERRORS[code].http)
 }

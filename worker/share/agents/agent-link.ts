@@ -21,6 +21,8 @@ export interface AgentLink {
   readonly wantsPrincipal: boolean
   /** Whether it is told what of its server is held back. */
   readonly hearsUnaccepted: boolean
+  /** Whether what clients show for its server goes to that. */
+  readonly passesAuth: boolean
   /** Whether its children may ask a client that other children ask too. */
   readonly asksApart: boolean
   /** An MCP server where nothing is said. */
@@ -78,15 +80,33 @@ export function linkFrom(
   wire: ForeignLink | undefined,
 ): AgentLink {
   const { agent: name, instance, isolation, product, era = 'legacy', initializes, serves = 'mcp', app, maxCalls, patterns } = hello
-  const { wantsPrincipal = false, hearsUnaccepted = false, asksApart = false, spreads = false } = hello
+  const { wantsPrincipal = false, hearsUnaccepted = false, passesAuth = false, asksApart = false, spreads = false } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  const wants = { wantsPrincipal, hearsUnaccepted, asksApart, spreads, set: servedSet(patterns) }
+  const wants = { wantsPrincipal, hearsUnaccepted, passesAuth, asksApart, spreads, set: servedSet(patterns) }
   return { socket, name, instance, isolation, era, sessionEra, ...wants, serves, app, maxCalls, product, connectedAtMs, wire }
 }
 
 const UNNAMED = {}
 
-/** What a call says of its principal to this agent. */
-export function namedOn({ wantsPrincipal }: AgentLink, principal: string): { readonly principal?: string } {
-  return wantsPrincipal ? { principal } : UNNAMED
+/** Who calls, and what it shows for the server. */
+interface Asking {
+  readonly principal: string
+  readonly authorization?: string
+}
+
+/** What a call says to this agent of who has made it. */
+export function namedOn(link: AgentLink, asking: Asking): { readonly principal?: string; readonly auth?: string } {
+  if (asking.authorization !== undefined && link.passesAuth)
+    return { ...(link.wantsPrincipal && { principal: asking.principal }), auth: asking.authorization }
+  return link.wantsPrincipal ? { principal: asking.principal } : UNNAMED
+}
+
+/** What any other message says to this agent of it. */
+export function shownOn({ passesAuth }: AgentLink, { authorization }: Pick<Asking, 'authorization'>): { readonly auth?: string } {
+  return authorization !== undefined && passesAuth ? { auth: authorization } : UNNAMED
+}
+
+/** Whether a request shows something for a server that does not want it. */
+export function isUnwanted({ passesAuth }: AgentLink, { authorization }: Pick<Asking, 'authorization'>): boolean {
+  return authorization !== undefined && !passesAuth
 }

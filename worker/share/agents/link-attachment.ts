@@ -15,6 +15,7 @@ const KEPT_MEMBERS = [
   'initializes',
   'wantsPrincipal',
   'hearsUnaccepted',
+  'passesAuth',
   'asksApart',
   'serves',
   'app',

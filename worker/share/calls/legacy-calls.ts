@@ -17,7 +17,7 @@ import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { type Store } from '../rows/store.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Streams } from '../clients/streams.ts'
-import { failed, judgedElsewhere, stale } from './outcomes.ts'
+import { failed, judgedElsewhere, stale, UNWANTED_CREDENTIAL } from './outcomes.ts'
 import type { SpreadCalls } from './spread-calls.ts'
 import type { Aside, RoutedCalls } from './routed-calls.ts'
 import type { SseSessions } from './sse-sessions.ts'
@@ -30,7 +30,7 @@ import { cancelTag, type MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { SHARED_GROUP } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
-import { type AgentLink, namedOn } from '../agents/agent-link.ts'
+import { type AgentLink, isUnwanted, namedOn, shownOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
@@ -71,6 +71,7 @@ export class LegacyCalls {
     const isInitialize = request.method === 'initialize'
     const session = isInitialize ? this.#begin(request) : sessions.of(request)
     if ('code' in session) return failed(session)
+    this.#parts.opener.shown(session.id, request.authorization)
     if (request.delivery === 'session' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
     if (request.refusal !== undefined) return this.#parts.sseSessions.tell(request, failed(request.refusal))
     // Its client may wait for the owner for longer than a post may, and of tasks it must be known whose they are.
@@ -96,6 +97,7 @@ export class LegacyCalls {
       return away
     }
     if (!this.#mayTake(request, channels.groupFor(session))) return this.#mayHaveRun(request)
+    if (isUnwanted(link, request)) return UNWANTED_CREDENTIAL
     if (link.sessionEra === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = this.#parts.opener.ready(session, link, isInitialize)
@@ -133,6 +135,7 @@ export class LegacyCalls {
       return outcome ?? away
     }
     if (!this.#mayTake(request, group)) return this.#mayHaveRun(request)
+    if (isUnwanted(link, request)) return UNWANTED_CREDENTIAL
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = opener.readyRouted(session, link, (uri) => servedSets.serving({ kind: 'uri', text: uri }) === link.set)
     const local = settingKept(store, request, channel.group)
@@ -169,6 +172,8 @@ export class LegacyCalls {
     // HTTP error status (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST does not have.
     if (!channels.mayTake(channels.groupFor(session), request))
       return failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
+    if (isUnwanted(link, request)) return UNWANTED_CREDENTIAL
+    this.#parts.opener.shown(session.id, request.authorization)
     if (link.sessionEra === 'modern') return legacyOnModern.send(request, session, link)
     const { ch, group } = this.#parts.opener.ready(session, link, false)
     const isShared = group === SHARED_GROUP
@@ -177,11 +182,12 @@ export class LegacyCalls {
     const receipt = sender.receipt(link, key)
     // It may run in another session, which has the task that it names.
     if (request.requestId !== undefined) askingWorkers.cancel(session.id, request.requestId.raw)
-    if (request.kind === 'response') sender.send(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', size }, request.body)
+    if (request.kind === 'response')
+      sender.send(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', ...shownOn(link, request), size }, request.body)
     else {
       const cancels =
         request.requestId === undefined ? {} : { cancels: cancelTag(session.id, request.requestId.raw), requestId: request.requestId.span }
-      sender.send(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
+      sender.send(link, { type: 'notify', ch, key, method, ...cancels, ...shownOn(link, request), size }, request.body)
       if (cancels.cancels !== undefined) this.#parts.spreadCalls.cancel(link, (other) => channels.groupOn(session, other), cancels.cancels)
     }
     return { kind: (await receipt) ? 'sent' : 'again' }
@@ -207,7 +213,7 @@ export class LegacyCalls {
   /** Another agent runs the call, if it may run twice. The child there shares no memory with the session's own. */
   #onOtherAgent(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
     const link = request.awaitsJudgement === true ? undefined : this.#parts.repeatableCalls.otherAgentFor(request)
-    if (link === undefined || link.sessionEra !== 'legacy' || request.bridge !== undefined) return undefined
+    if (link === undefined || link.sessionEra !== 'legacy' || request.bridge !== undefined || isUnwanted(link, request)) return undefined
     const { opener, servedSets } = this.#parts
     if (request.isForOwnAgent !== true) return this.#forward(request, opener.readyAlone(session, link, request.key), link, true)
     const channel = opener.readyBeside(session, link)
@@ -229,6 +235,7 @@ export class LegacyCalls {
     const { channels, servedSets, opener, spreadCalls } = this.#parts
     const link = spreadCalls.linkNamed(agent)
     if (link?.sessionEra !== 'legacy') return failed({ code: 'AGENT_AWAY', executed: request.isResend === true ? 'unknown' : 'no' })
+    if (isUnwanted(link, request)) return UNWANTED_CREDENTIAL
     const channel = opener.readyBeside(session, link)
     if (!channels.mayTake(channel.group, request)) return failed({ code: 'AGENT_LOST', executed: 'unknown' })
     return stale(request, servedSets.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link, true)
@@ -265,13 +272,13 @@ export class LegacyCalls {
       tag: cancelTag(session, rawId),
       ...this.#parts.repeatableCalls.marks(request),
       ...(request.mayBeginTask === true ? ({ mayBeginTask: true } as const) : {}),
-      ...namedOn(link, request.principal),
+      ...namedOn(link, request),
       size,
     } as const
     if (isForSession) this.#parts.sseSessions.announce(request, restarted, this.#parts.standbyAnswers.listed(request))
     const isReplaced = this.#parts.streams.isElsewhere(request, link.name)
     const outcome = isForSession
-      ? ({ kind: 'accepted' } as const)
+      ? this.#parts.sseSessions.posted(key, link)
       : isReplaced
         ? ({ kind: 'replaced' } as const)
         : this.#parts.waiters.wait(key, {

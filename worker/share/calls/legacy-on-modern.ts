@@ -29,7 +29,7 @@ import type { Waiters } from '../clients/waiters.ts'
 import { MODERN_SHARED_GROUP } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
 import { keptRequest, type KeptRequest } from '../rows/kept-requests.ts'
-import { type AgentLink, namedOn } from '../agents/agent-link.ts'
+import { type AgentLink, namedOn, shownOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
@@ -86,7 +86,7 @@ export class LegacyOnModern {
     const { sender } = this.#parts
     const { ch } = this.#ready(session, link)
     const receipt = sender.receipt(link, key)
-    sender.send(link, { type: 'notify', ch, key, method, size }, body)
+    sender.send(link, { type: 'notify', ch, key, method, ...shownOn(link, request), size }, body)
     return { kind: (await receipt) ? 'sent' : 'again' }
   }
 
@@ -256,7 +256,7 @@ export class LegacyOnModern {
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
     const tag = cancelTag(session.id, rawId)
     const begins = request.mayBeginTask === true ? ({ mayBeginTask: true } as const) : {}
-    const marks = { ...(token === undefined ? {} : { token }), ...begins, ...namedOn(link, principal) }
+    const marks = { ...(token === undefined ? {} : { token }), ...begins, ...namedOn(link, request) }
     sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag, size }, request.body, request)
     return outcome
   }

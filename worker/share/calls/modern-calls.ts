@@ -19,7 +19,7 @@ import {
 import type { ServedSets } from '../agents/served-sets.ts'
 import type { RoutedCalls } from './routed-calls.ts'
 import { randomKey } from '../../call-key.ts'
-import { judgedElsewhere, stale } from './outcomes.ts'
+import { judgedElsewhere, stale, UNWANTED_CREDENTIAL } from './outcomes.ts'
 import { bridgedGroupOn } from './bridged-children.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { SpreadCalls } from './spread-calls.ts'
@@ -32,7 +32,7 @@ import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Turns } from '../children/turns.ts'
 import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Waiters } from '../clients/waiters.ts'
-import { type AgentLink, namedOn } from '../agents/agent-link.ts'
+import { type AgentLink, isUnwanted, namedOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
@@ -64,6 +64,7 @@ export class ModernCalls {
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
     if (waiters.size + turns.size >= MAX_WAITING_CALLS || waiters.isFullFor(asked.principal))
       return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
+    opener.shown(asked.group, asked.authorization)
     if (typeof asked.spread === 'object' && 'agent' in asked.spread) return this.#beside(asked, asked.spread)
     const way = servedSets.hasAny ? routedCalls.groupWay(asked, this.#lastGroup(asked.group)) : undefined
     if (way !== undefined && 'kind' in way) return way
@@ -75,6 +76,7 @@ export class ModernCalls {
     const standby = this.#parts.standbyAnswers.for(request, link)
     if (standby !== undefined) return standby
     if (link === undefined) return this.#onOtherAgent(request) ?? way?.away ?? channels.away()
+    if (isUnwanted(link, request)) return UNWANTED_CREDENTIAL
     const apart = link.maxCalls === undefined || goesOn ? undefined : this.#onOtherAgent(request, link)
     if (apart !== undefined) return apart
     if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, link)
@@ -96,6 +98,7 @@ export class ModernCalls {
     const link = spreadCalls.linkNamed(agent)
     if (link === undefined || (link.era === 'legacy') !== (request.bridge !== undefined))
       return { kind: 'failed', failure: { code: 'AGENT_AWAY', executed: request.isResend === true ? 'unknown' : 'no' } }
+    if (isUnwanted(link, request)) return UNWANTED_CREDENTIAL
     // A child that cannot ask shows nothing of whether the tool does.
     const { asker: _, ...unasked } = request
     if (link.era === 'legacy') return modernOnLegacy.callBeside(unasked, link)
@@ -110,8 +113,9 @@ export class ModernCalls {
     const { repeatableCalls, opener, servedSets, modernOnLegacy } = this.#parts
     if (request.input !== undefined || request.awaitsJudgement === true) return undefined
     const link = busy === undefined ? repeatableCalls.otherAgentFor(request) : repeatableCalls.agentWithRoomFor(request, busy)
-    if (link?.era === 'legacy') return modernOnLegacy.callApart(request, link)
-    if (link === undefined || request.bridge !== undefined) return undefined
+    if (link === undefined || isUnwanted(link, request)) return undefined
+    if (link.era === 'legacy') return modernOnLegacy.callApart(request, link)
+    if (request.bridge !== undefined) return undefined
     const own = groupOn(link, request.group)
     const isJudged = request.isForOwnAgent === true
     const group = isJudged ? besideGroup(own, link.name) : spareGroup(own, request.key)
@@ -144,7 +148,7 @@ export class ModernCalls {
       ...(token === undefined ? {} : { token }),
       ...begins,
       ...repeatableCalls.marks(request),
-      ...namedOn(link, request.principal),
+      ...namedOn(link, request),
     }
     const tag = typeof request.spread === 'object' ? request.spread.of : key
     sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag, size }, request.body, request)

@@ -275,7 +275,7 @@ export class ModernOnLegacy {
     const ra = encodeReturnAddress({ to: 'call', key })
     const tag = typeof request.spread === 'object' ? request.spread.of : key
     const marks = { ...(token === undefined ? {} : { token }), ...this.#parts.repeatableCalls.marks(request) }
-    const header = { type: 'call', ch, key, method, id, ...marks, ...namedOn(link, request.principal), ra, tag, size } as const
+    const header = { type: 'call', ch, key, method, id, ...marks, ...namedOn(link, request), ra, tag, size } as const
     this.#parts.sender.send(link, header, request.body, request)
     return outcome
   }

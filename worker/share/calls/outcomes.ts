@@ -1,5 +1,6 @@
 /** Outcomes that the Share finds by itself, without a child. */
 import type { Failure } from '../../../protocol/errors.ts'
+import { FOREIGN_TOKEN } from '../../contract/trust/pass.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 
 export const EMPTY_RESULT: CallOutcome = { kind: 'result', result: '{}' }
@@ -9,6 +10,9 @@ export const TOO_MANY_SUBSCRIPTIONS = failed({
   executed: 'no',
   detail: 'a session may have 1000 subscriptions, with requests of 1 MiB in all',
 })
+
+/** What a request is told that shows something for a server that does not want it. */
+export const UNWANTED_CREDENTIAL = failed({ code: 'UNAUTHORIZED', executed: 'no', detail: FOREIGN_TOKEN })
 
 /** What a request is told that was checked by another state of the tools than its child's, `toolsVersion`; undefined for any other. */
 export function stale(request: CallRequest, toolsVersion: string): Extract<CallOutcome, { kind: 'stale' }> | undefined {

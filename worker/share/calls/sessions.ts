@@ -11,7 +11,7 @@ import {
   MAX_SESSIONS_OF_PRINCIPAL,
 } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
-import type { RootOf } from '../../contract/trust/principals.ts'
+import { apartInSession, type RootOf } from '../../contract/trust/principals.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
@@ -56,10 +56,20 @@ export class Sessions {
     const { store } = this.#parts
     if (store.settings === undefined) return { code: 'SHARE_NOT_FOUND' }
     const session = store.sessions.get(caller.session)
-    if (session === undefined || session.principal !== caller.principal) return { code: 'SESSION_NOT_FOUND' }
+    if (session === undefined) return { code: 'SESSION_NOT_FOUND' }
+    if (session.principal !== caller.principal) return this.#claimed(session, caller)
     // Its client is there, whatever was thought of it. Over HTTP+SSE it hears nothing until it has opened its stream.
     if (session.transport === 'http') store.left.drop(session.id)
     return session
+  }
+
+  /** A session that has begun without a credential for the server is from then on its client's alone that shows one in it. Any other of another principal does not exist. */
+  #claimed(session: Session, caller: Caller): Session | Failure {
+    if (caller.principal !== apartInSession(session.principal, session.id)) return { code: 'SESSION_NOT_FOUND' }
+    const { sessions, requests } = this.#parts.store
+    sessions.claim(session.id, caller.principal)
+    requests.moved(session.principal, caller.principal)
+    return this.of(caller)
   }
 
   /** Starts the caller's session, or finds it. `bytes`: of what will be kept for it. */

@@ -1,17 +1,24 @@
 /** Sessions over HTTP+SSE, where everything goes out on the session's one stream: tells the Worker that holds it what will come. */
-import { failedFrame } from '../../../protocol/failed-frame.ts'
+import { failedFrame, failureOf } from '../../../protocol/failed-frame.ts'
+import type { Failed } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { CallOutcome, SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
+import { MAX_RPC_WAIT_MS } from '../../limits.ts'
+import { within } from '../../within.ts'
+import type { AgentLink } from '../agents/agent-link.ts'
 import type { Session } from '../rows/session-rows.ts'
 import type { Streams } from '../clients/streams.ts'
 import { failed } from './outcomes.ts'
 
 const decoder = new TextDecoder()
+const ACCEPTED: CallOutcome = { kind: 'accepted' }
 
 export class SseSessions {
   readonly #streams: Streams
+  /** Posts that wait until it is known whether the server takes their call from whom it comes, by the call's key. */
+  readonly #posts = new Map<string, (outcome: CallOutcome) => void>()
 
   constructor(streams: Streams) {
     this.#streams = streams
@@ -20,6 +27,36 @@ export class SseSessions {
   /** Whether the session's stream is open: what is posted while it is not would be answered to nobody. */
   isHeard({ id }: Pick<Session, 'id'>): boolean {
     return this.#streams.listener(id) !== undefined
+  }
+
+  /**
+   * A call goes to this agent. Where that passes on what clients show it is waited until it is taken: refused for whom it comes from, it fails as
+   * the post does. On its stream a client would take that for the server's last word, and would not sign in.
+   */
+  posted(key: string, { passesAuth }: Pick<AgentLink, 'passesAuth'>): CallOutcome | Promise<CallOutcome> {
+    return passesAuth ? this.#taking(key) : ACCEPTED
+  }
+
+  async #taking(key: string): Promise<CallOutcome> {
+    const { promise, resolve } = Promise.withResolvers<CallOutcome>()
+    this.#posts.set(key, resolve)
+    const outcome = await within(MAX_RPC_WAIT_MS, promise)
+    this.#posts.delete(key)
+    return outcome ?? ACCEPTED
+  }
+
+  /** These calls are taken, or answered already. */
+  taken(keys: readonly string[]): void {
+    for (const key of keys) this.#posts.get(key)?.(ACCEPTED)
+  }
+
+  /** A call has failed. True when its client is told by its post, and by nothing else. */
+  refused(failure: Failed): boolean {
+    const post = this.#posts.get(failure.key)
+    if (post === undefined) return false
+    const isRefusal = failure.code === 'SERVER_SIGN_IN' || failure.code === 'SERVER_FORBIDDEN'
+    post(isRefusal ? failed(failureOf(failure)) : ACCEPTED)
+    return isRefusal
   }
 
   /** Puts an outcome that the relay has found by itself onto the stream; any other is returned, for the Worker of the POST. */
@@ -66,11 +103,12 @@ export class SseSessions {
   }
 
   /** The Worker that holds the stream makes the call: only it can ask the client meanwhile, as for a child of the other era, or wait for the owner. */
-  translate({ session, key, body, size }: SessionCallRequest): CallOutcome {
+  translate({ session, principal, key, body, size, authorization }: SessionCallRequest): CallOutcome {
     const listener = this.#streams.listener(session)
     if (listener === undefined) return { kind: 'away', isExpected: true }
     if (size > body.length) return failed({ code: 'BODY_TOO_LARGE', detail: 'a request over HTTP+SSE to this server may have 1 MiB' })
-    listener.send(JSON.stringify({ type: 'translate', key, body: decoder.decode(body) } satisfies StreamControl))
+    const shown = authorization === undefined ? {} : { shown: { principal, authorization } }
+    listener.send(JSON.stringify({ type: 'translate', key, body: decoder.decode(body), ...shown } satisfies StreamControl))
     return { kind: 'accepted' }
   }
 }

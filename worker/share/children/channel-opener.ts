@@ -3,17 +3,21 @@ import { askTag } from '../../../protocol/ask-ids.ts'
 import type { Open } from '../../../protocol/frame.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
-import { besideGroup, channelName, routedGroup, routeOf, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
+import { besideGroup, channelName, clientsOf, groupOf, routedGroup, routeOf, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
 import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { RootOf } from '../../contract/trust/principals.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
 import type { KeptRequest } from '../rows/kept-requests.ts'
 import type { Session } from '../rows/session-rows.ts'
 import type { Store } from '../rows/store.ts'
+import { Newest } from '../../newest.ts'
 import type { GroupChannel, GroupChannels } from './group-channels.ts'
 import { type AgentLink, sendFrame } from '../agents/agent-link.ts'
 
 const encoder = new TextEncoder()
+
+/** More than one burst of clients opens channels at a time; each has up to 8 KiB. */
+const MAX_SHOWN = 256
 
 /**
  * How the relay introduces itself to a child that serves many clients: without sampling, elicitation and roots, since
@@ -45,11 +49,18 @@ export class ChannelOpener {
   readonly #store: Store
   readonly #channels: GroupChannels
   readonly #rootOf: RootOf
+  /** What clients have shown last for the server itself, by session or by the name of their group. In memory only: whoever opens a channel has just shown it. */
+  readonly #shown = new Newest<string>(MAX_SHOWN)
 
   constructor(store: Store, channels: GroupChannels, rootOf: RootOf) {
     this.#store = store
     this.#channels = channels
     this.#rootOf = rootOf
+  }
+
+  /** The clients of a session, or of a group by its name, show this for the server from now on. */
+  shown(clients: string, authorization: string | undefined): void {
+    if (authorization !== undefined) this.#shown.set(clients, authorization)
   }
 
   /**
@@ -188,11 +199,13 @@ export class ChannelOpener {
   #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner' | 'root'>, principal: string | undefined): void {
     const owner = ownerOn(link, principal)
     const root = owner === undefined ? undefined : this.#rootOf(owner)
+    const auth = link.passesAuth ? this.#shown.get(clientsOf(groupOf(open.ch))) : undefined
     sendFrame(link, {
       type: 'open',
       ...open,
       ...(owner === undefined ? {} : { owner }),
       ...(root === owner || root === undefined ? {} : { root }),
+      ...(auth === undefined ? {} : { auth }),
     })
   }
 

@@ -115,6 +115,12 @@ export class KeptRequests {
     return bytes
   }
 
+  /** What is kept for a session is another principal's from now on. */
+  moved(from: string, to: string): void {
+    this.#bytesOf.delete(from)
+    this.#bytesOf.delete(to)
+  }
+
   /** Keeps a log level; true when the child must hear of it. One that is shared logs at the most verbose level that any session wants. */
   setLevel(session: string, kept: KeptRequest, isShared: boolean): boolean {
     const others = isShared ? this.all('level').map(({ name }) => verbosity(name)) : []

@@ -161,6 +161,12 @@ export class SessionRows {
     else this.#known.delete(id)
   }
 
+  /** It is another principal's from now on. */
+  claim(id: string, principal: string): void {
+    this.#sql.exec('UPDATE session SET principal = ? WHERE id = ?', principal, id)
+    this.#known.delete(id)
+  }
+
   clearRestarted(id: string): void {
     this.#sql.exec('UPDATE session SET restarted = 0 WHERE id = ?', id)
     this.#known.delete(id)

@@ -90,6 +90,14 @@ export class TaskRows {
     return this.#sql.exec('SELECT task FROM task WHERE grp = ? AND expires_at_ms > ? LIMIT 1', group, nowMs).toArray().length > 0
   }
 
+  /** All principals that have any. */
+  principals(): string[] {
+    return this.#sql
+      .exec<{ principal: string }>('SELECT DISTINCT principal FROM task')
+      .toArray()
+      .map((row) => row.principal)
+  }
+
   drop(principal: string, task: string, place: TaskPlace): void {
     this.#sql.exec('DELETE FROM task WHERE principal = ? AND task = ? AND place = ?', principal, task, place)
     this.#count = undefined

@@ -52,6 +52,22 @@ describe('death', () => {
     ])
   })
 
+  test('Channel fails what a session that wants its client to sign in was to run so, and tells nobody of a dead server', () => {
+    verifies('promise.http.pass-auth')
+    const scene = new TestChannel()
+    scene.call(1, '1', { method: 'initialize', gate: true })
+    scene.call(2)
+    const refusal = { code: 'SERVER_SIGN_IN', challenge: 'Bearer scope="a"' } as const
+    scene.child.handlers.refused?.('1', { ...refusal, executed: 'no' })
+    scene.child.ends({ exitCode: null, ...refusal, startError: 'it wants its client to sign in', untaken: ['2'] })
+    expect(scene.sent.map(({ frame }) => frame)).toEqual([
+      { type: 'failed', ch: 'c', key: keyOf(1), ra: 'ra1', executed: 'no', ...refusal },
+      { type: 'failed', ch: 'c', key: keyOf(2), ra: 'ra2', executed: 'no', ...refusal },
+      { type: 'died', ch: 'c', reason: 'closed', exitCode: null, signal: null },
+    ])
+    expect(scene.logged.some((line) => line.includes('"level":"warn"'))).toBe(false)
+  })
+
   test('Channel fails its calls with what is known, then says that it died', () => {
     verifies('promise.3.died', 'promise.3.says-executed', 'stdio.shutdown.by-server')
     const scene = new TestChannel()
@@ -164,5 +180,33 @@ describe('quiet', () => {
     scene.child.says(result(2))
     scene.child.says(result(1))
     expect(scene.channel.hasListener).toBe(false)
+  })
+})
+
+describe('what a client shows for the server', () => {
+  test('goes to the child before what it comes with, from the open on; what comes again is overtaken by it', () => {
+    verifies('promise.http.pass-auth')
+    const scene = new TestChannel({ auth: 'Bearer a' })
+    scene.call(1)
+    scene.call(2, '2', { auth: 'Bearer b' })
+    scene.relay({ type: 'notify', ch: 'c', key: keyOf(3), method: 'n', auth: 'Bearer c', size: 2 }, '{}')
+    scene.call(2, '2', { auth: 'Bearer b' })
+    expect(scene.child.shown).toEqual(['Bearer a', 'Bearer b', 'Bearer c'])
+    expect(scene.logged.join()).not.toContain('Bearer')
+  })
+
+  test('is refused for one call, and the others go on', () => {
+    verifies('promise.http.pass-auth')
+    const scene = new TestChannel({ ids: 'assign' })
+    scene.call(1, '"x"')
+    scene.call(2, '"x"')
+    scene.child.handlers.refused?.('1', { code: 'SERVER_FORBIDDEN', executed: 'no' })
+    scene.child.handlers.refused?.('9', { code: 'SERVER_FORBIDDEN', executed: 'no' })
+    scene.child.says(result(2))
+    expect(scene.sent.map(({ frame }) => frame)).toMatchObject([
+      { type: 'failed', key: keyOf(1), code: 'SERVER_FORBIDDEN', executed: 'no' },
+      { type: 'answer', key: keyOf(2) },
+    ])
+    expect(scene.channel.isLive).toBe(true)
   })
 })

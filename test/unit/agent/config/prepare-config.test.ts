@@ -163,6 +163,7 @@ test('prepareConfig() makes one server of those of a share, whose own bounds sta
     c: { command: 'z', merge: false },
     d: { command: 'w', isolate: 'share' },
     e: { http: undefined, url: 'http://localhost:1/mcp' },
+    f: { url: 'http://localhost:2/mcp', passAuth: true },
   }
   const all = prepared({ token: token('s'), relay: 'https://r.example', servers })
   const root = all.at(-1)
@@ -184,6 +185,19 @@ test('prepareConfig() makes one server of those of a share, whose own bounds sta
   expect(all.flatMap(({ warnings }) => warnings).filter((warning) => /prefix/.test(warning))).toHaveLength(1)
   const [other] = prepared({ token: token('s'), relay: 'https://r.example', servers: { ...servers, a: { command: 'other' } } }).slice(-1)
   expect([other?.key, other?.settings]).toEqual([root?.key, root?.settings])
+})
+
+test('prepareConfig() leaves out of the merged server whose clients sign in at itself, and says so', () => {
+  verifies('promise.http.pass-auth')
+  const servers = { a: { url: 'http://localhost:1/mcp', passAuth: true }, b: { command: 'x' } }
+  const all = prepared({ token: token('s'), servers })
+  expect(all.map(({ name, settings, parts }) => [name, settings.http?.passesAuth, parts?.map((part) => part.name)])).toEqual([
+    ['a', true, undefined],
+    ['b', undefined, undefined],
+    ['share', undefined, ['b']],
+  ])
+  expect(all.flatMap(({ warnings }) => warnings)).toEqual([expect.stringContaining('a signs its clients in by itself (passAuth)')])
+  expect(() => prepared({ servers: { a: { command: 'x', token: token('s'), passAuth: true } } })).toThrow(/--pass-auth is for a server/)
 })
 
 test('prepareConfig() makes none of them where the file says so', () => {

@@ -85,6 +85,7 @@ class Scene implements AsyncDisposable {
       web: new WebExchanges(undefined, SILENT_LOG, () => 0),
       era: () => this.era,
       ready: Promise.resolve(),
+      resourceMetadata: () => Promise.resolve({ lacks: 'metadata' }),
       mayServe: () => {
         this.asked.resolve()
         return this.mayServe.promise

@@ -235,7 +235,16 @@ test('Lanes joins anew when a slow server turns out to be modern', async () => {
     startChild({ command, args, cwd: '/', env: childEnv }, handlers, { guard, mask, platform: process.platform })
   const finding = findEra('auto', { startChild: startServer, version: '1', log, probeMs: 50 })
   const url = new URL('/agent/share', relay.origin.replace('http', 'ws'))
-  const lanes = new Lanes({ settings, url, log, version: '1', finding, startChild: startServer, webApp: undefined })
+  const lanes = new Lanes({
+    settings,
+    url,
+    log,
+    version: '1',
+    finding,
+    startChild: startServer,
+    webApp: undefined,
+    resourceMetadata: () => Promise.resolve({ lacks: 'metadata' }),
+  })
   const ended = lanes.run()
   await using _end = {
     [Symbol.asyncDispose]: async () => {

@@ -63,6 +63,7 @@ class Attempt implements Disposable {
           this.welcomed.resolve(link)
         },
         unaccepted: () => {},
+        metadataAsked: () => {},
         draining: () => this.draining.resolve(),
       },
     )

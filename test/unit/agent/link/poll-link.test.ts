@@ -67,7 +67,12 @@ async function poll(url: URL, options: Partial<LinkOptions> = {}): Promise<{ rea
     signal: new AbortController().signal,
     ...options,
   }
-  const end = await pollOnce(own, TIMES, { welcomed: () => {}, draining: () => {}, unaccepted: () => {} }, () => void (hasBegun = true))
+  const end = await pollOnce(
+    own,
+    TIMES,
+    { welcomed: () => {}, draining: () => {}, unaccepted: () => {}, metadataAsked: () => {} },
+    () => void (hasBegun = true),
+  )
   return { end, hasBegun }
 }
 

@@ -82,7 +82,10 @@ function dial(url: URL, options: Pick<LinkOptions, 'proxy' | 'tls'>): Promise<Li
   const hello = () =>
     ({ type: 'hello', agent: 'a', instance: 'i', join: 'primary', isolation: 'session', product: 'p', held: [], channels: [] }) as const
   const own = { url, token: 't', compress: false, keepaliveMs: 60_000, userAgent: 'test/1', ready: Promise.resolve(), signal }
-  return connectOnce({ ...own, hello, channels, web, ...options }, { welcomed: () => {}, unaccepted: () => {}, draining: () => {} })
+  return connectOnce(
+    { ...own, hello, channels, web, ...options },
+    { welcomed: () => {}, unaccepted: () => {}, metadataAsked: () => {}, draining: () => {} },
+  )
 }
 
 const HERE = { kind: 'closed', code: 4005, reason: 'here' }

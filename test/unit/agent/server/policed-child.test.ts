@@ -19,6 +19,8 @@ const SEEN = { name: 'look', annotations: { readOnlyHint: true } }
 class Policed {
   readonly heard: Message[] = []
   readonly taken: boolean[] = []
+  /** Raw ids of calls that the server has refused for whom they come from. */
+  readonly refusedFor: string[] = []
   fake: FakeChild | undefined
   end: ChildEnd | undefined
   readonly #child: Child
@@ -29,6 +31,7 @@ class Policed {
     const handlers = {
       line: (bytes: Uint8Array) => void this.heard.push(JSON.parse(Buffer.from(bytes).toString()) as Message),
       tooLong: () => {},
+      refused: (rawId: string) => void this.refusedFor.push(rawId),
       stderr: () => {},
       gone: (end: ChildEnd) => void (this.end = end),
     }
@@ -43,6 +46,10 @@ class Policed {
   /** Methods that have reached the server. */
   get reached(): unknown[] {
     return this.server.written.map(({ method }) => method)
+  }
+
+  shows(authorization: string): void {
+    this.#child.authorize?.(authorization)
   }
 
   sends(message: Message | string): void {
@@ -246,4 +253,22 @@ test('nothing is written any more for a process that is gone', () => {
   policed.server.ends()
   vi.advanceTimersByTime(TOOL_LIST_MS)
   expect(policed.refusals).toEqual([])
+})
+
+test('what a client shows reaches the server, and what that refuses for it the client: with its list of tools all that waits for the list', () => {
+  verifies('promise.http.pass-auth')
+  const policed = new Policed({ access: 'read' })
+  policed.shows('Bearer a')
+  expect(policed.server.shown).toEqual(['Bearer a'])
+  policed.calls(1, 'look')
+  policed.calls(2, 'pay')
+  const asked = policed.server.written.findLast(({ method }) => method === 'tools/list')
+  policed.server.handlers.refused?.(JSON.stringify(asked?.['id']), { code: 'SERVER_SIGN_IN' })
+  expect(policed.refusedFor).toEqual(['1', '2'])
+  policed.sends({ id: 3, method: 'prompts/list' })
+  policed.server.handlers.refused?.('3', { code: 'SERVER_SIGN_IN' })
+  expect([policed.refusedFor, policed.refusals]).toEqual([['1', '2', '3'], []])
+  policed.calls(4, 'look')
+  policed.lists([SEEN])
+  expect(policed.reached.at(-1)).toBe('tools/call')
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ERRORS } from '../../../../protocol/error-table.ts'
-import { passFailure } from '../../../../worker/access/pass-failure.ts'
+import { passFailure, signInFailureAt } from '../../../../worker/access/pass-failure.ts'
 
 test.each([
   ['SHARE_EXPIRED', 410, 410],
@@ -16,4 +16,17 @@ test('passFailure() says of a token which it is, and names a time only for what 
   expect(passFailure('LINK_EXPIRED', { isInUrl: false }, undefined).detail).toBe('This token has expired.')
   expect(passFailure('SHARE_PAUSED', { isInUrl: true }, undefined).retryAfterMs).toBeGreaterThan(0)
   expect(passFailure('SHARE_PAUSED', { isInUrl: true }, 'unknown')).toEqual({ code: 'SHARE_PAUSED', executed: 'unknown' })
+})
+
+test('signInFailureAt() tells a client where the metadata of its server is, once, and nothing where the relay itself has refused', () => {
+  const at = (): string => 'https://relay.example/.well-known/x'
+  const told = signInFailureAt({ code: 'SERVER_SIGN_IN', challenge: 'Bearer scope="a"' }, at)
+  expect(told.challenge).toBe('Bearer scope="a", resource_metadata="https://relay.example/.well-known/x"')
+  expect(signInFailureAt(told, at)).toEqual(told)
+  expect(signInFailureAt({ code: 'SERVER_FORBIDDEN', challenge: 'Bearer' }, at).challenge).toBe(
+    'Bearer resource_metadata="https://relay.example/.well-known/x"',
+  )
+  for (const failure of [{ code: 'UNAUTHORIZED', challenge: 'Bearer' }, { code: 'SERVER_FORBIDDEN' }] as const)
+    expect(signInFailureAt(failure, at)).toEqual(failure)
+  expect(signInFailureAt({ code: 'SERVER_SIGN_IN', challenge: 'Bearer' }, undefined).challenge).toBe('Bearer')
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { protectedResource, resourceChallenge, signInBase } from '../../../../worker/access/share-site.ts'
+import { keyMetadataUrl, protectedResource, resourceAt, resourceChallenge, signInBase } from '../../../../worker/access/share-site.ts'
 import { readSettings } from '../../../../worker/env.ts'
 
 const SHARE = 'abcdefghijklmnopqrstuvwxyz234567'
@@ -45,5 +45,19 @@ test('resourceChallenge() names the metadata last', () => {
   expect(resourceChallenge({ metadataUrl }, {})).toBe('Bearer resource_metadata="https://relay.example/x"')
   expect(resourceChallenge({ metadataUrl }, { error: 'invalid_token' })).toBe(
     'Bearer error="invalid_token", resource_metadata="https://relay.example/x"',
+  )
+})
+
+test.each([
+  ['/s/share/k/key/mcp', '/s/share/k/key/mcp'],
+  ['/s/share/k/key/mcp/', '/s/share/k/key/mcp'],
+  ['/s/share/k/key/name/messages?sessionId=x', '/s/share/k/key/name/sse'],
+  ['/share/share.key/sse', '/share/share.key/sse'],
+])('keyMetadataUrl() and resourceAt() of %s speak of the same URL', (asked, resource) => {
+  const metadata = keyMetadataUrl({ url: `https://relay.example${asked}` }, open)
+  expect(metadata).toBe(`https://relay.example/.well-known/oauth-protected-resource${resource}`)
+  expect(resourceAt({ url: metadata }, open)).toBe(`https://relay.example${resource}`)
+  expect(keyMetadataUrl({ url: `http://inside${asked}` }, proxied)).toBe(
+    `https://relay.example:8443/.well-known/oauth-protected-resource${resource}`,
   )
 })

@@ -6,6 +6,7 @@ import { MAX_KNOWN_LINKS } from '../../../../worker/trust-limits.ts'
 import { ScriptedShare } from '../scripted-share.ts'
 import { PassRefused } from '../../../../worker/carry/pass-refused.ts'
 import { isRetryable } from '../../../../worker/carry/reset-error.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const BODY = new Uint8Array(1)
 const CALL = { key: 'k', size: 1, body: BODY } as unknown as CallRequest
@@ -23,6 +24,13 @@ describe('ShareClient', () => {
     await share.client.end(CALLER)
     await share.client.open({ kind: 'listen', ...CALLER })
     expect(share.passes).toEqual([{ chain: ['link'] }, { chain: ['link'] }, { chain: ['link'] }])
+  })
+
+  test('puts nothing into a URL that its client shows for the server', async () => {
+    verifies('promise.http.pass-auth')
+    const share = new ScriptedShare({}, 'shown')
+    await share.client.open({ kind: 'listen', ...CALLER, authorization: 'Bearer needle' })
+    expect(share.opened).toEqual([{ kind: 'listen', ...CALLER }])
   })
 
   test('asks once more by what has changed, and the isolate remembers it by share and link', async () => {

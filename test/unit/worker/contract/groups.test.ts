@@ -1,10 +1,11 @@
-import { expect, test } from 'vitest'
 import {
   besideGroup,
   BRIDGED_SHARED_GROUP,
   bridgedGroup,
   channelName,
   clientsGroup,
+  clientsOf,
+  expect,
   groupOf,
   isBridgedGroup,
   isModernGroup,
@@ -18,7 +19,9 @@ import {
   routeOf,
   SHARED_GROUP,
   spareGroup,
-} from '../../../../worker/contract/groups.ts'
+  test,
+} from 'vitest'
+import { besideGroup } from '../../../../worker/contract/groups.ts'
 
 const KEY = '0123456789abcdef0123456789abcdef'
 
@@ -59,4 +62,16 @@ test('routedGroup() names a group of its own for each set of names, which spare 
   expect(markedGroup({ generation: 1, n: 1, child: 'own', route: routeOf(routedGroup('s', 'a')).slice(2) }, 's')).toBe(
     routedGroup('s', 'a'),
   )
+})
+
+test('clientsOf() of any child is the session, or the name of the group, that it serves', () => {
+  for (const own of ['session', modernGroup('session'), bridgedGroup('session')])
+    for (const group of [
+      own,
+      spareGroup(own, 'f'.repeat(32)),
+      besideGroup(own, 'agent'),
+      routedGroup(own, 'set'),
+      besideGroup(routedGroup(own, 'set'), 'agent'),
+    ])
+      expect(clientsOf(group)).toBe('session')
 })

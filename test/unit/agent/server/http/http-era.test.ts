@@ -16,10 +16,10 @@ afterEach(() => stack.disposeAsync())
 
 function find(
   url: string,
-  { choice = 'auto', probeMs }: { choice?: EraChoice; probeMs?: number } = {},
+  { choice = 'auto', probeMs, passAuth = false }: { choice?: EraChoice; probeMs?: number; passAuth?: boolean } = {},
 ): { finding: EraFinding; errors: string[] } {
   const errors: string[] = []
-  const server = new HttpServer(readHttpTarget({ url, sse: false, header: [], headerFile: undefined }))
+  const server = new HttpServer(readHttpTarget({ url, sse: false, header: [], headerFile: undefined, passAuth }))
   const finding = findHttpEra(choice, {
     server,
     startChild: httpStart(server, undefined),
@@ -75,3 +75,18 @@ test('findHttpEra() takes what it is told, and still says when nothing is there'
   expect(await finding.initial).toBe('modern')
   await finding.stop()
 })
+
+test.each(['auto', 'modern'] as const)(
+  'findHttpEra(%s) does not ask again where clients sign in at the server itself, and finds no fault in that',
+  async (choice) => {
+    verifies('promise.http.pass-auth')
+    const server = stack.use(
+      await LoopbackServer.start(({ response }) => void response.writeHead(401, { 'www-authenticate': 'Bearer' }).end()),
+    )
+    const { finding, errors } = find(server.url, { choice, passAuth: true })
+    expect(await finding.final).toBe(choice === 'auto' ? 'legacy' : 'modern')
+    await server.next(() => true)
+    await finding.stop()
+    expect([errors, server.asked.length]).toEqual([[], 1])
+  },
+)

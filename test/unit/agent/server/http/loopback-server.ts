@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Failure } from '../../../../../protocol/errors.ts'
 import { readHttpTarget } from '../../../../../agent/config/http-target.ts'
 import type { Child, ChildEnd } from '../../../../../agent/server/child.ts'
 import { HttpServer } from '../../../../../agent/server/http/http-server.ts'
@@ -91,21 +92,24 @@ interface SessionOptions {
   readonly sse?: boolean
   readonly header?: readonly string[]
   readonly lineMask?: LineMask
+  readonly passAuth?: boolean
 }
 
 export class RemoteSession implements AsyncDisposable {
   readonly child: Child
   readonly heard: Message[] = []
   readonly taken: boolean[] = []
+  /** Calls that the server has refused for whom they come from. */
+  readonly refused: { readonly id: string; readonly failure: Failure }[] = []
   readonly gone: Promise<ChildEnd>
   readonly #waiters = new Waiters()
 
   /** `server`: its URL, or one that other sessions have too. */
-  constructor(server: string | HttpServer, { sse = false, header = [], lineMask }: SessionOptions = {}) {
+  constructor(server: string | HttpServer, { sse = false, header = [], lineMask, passAuth = false }: SessionOptions = {}) {
     const gone = Promise.withResolvers<ChildEnd>()
     this.gone = gone.promise
     this.child = httpStart(
-      typeof server === 'string' ? new HttpServer(readHttpTarget({ url: server, sse, header, headerFile: undefined })) : server,
+      typeof server === 'string' ? new HttpServer(readHttpTarget({ url: server, sse, header, headerFile: undefined, passAuth })) : server,
       lineMask,
     )({
       line: (bytes) => {
@@ -113,6 +117,10 @@ export class RemoteSession implements AsyncDisposable {
         this.#waiters.changed()
       },
       tooLong: () => {},
+      refused: (id, failure) => {
+        this.refused.push({ id, failure })
+        this.#waiters.changed()
+      },
       stderr: () => {},
       gone: gone.resolve,
     })
@@ -125,6 +133,11 @@ export class RemoteSession implements AsyncDisposable {
   /** The first message of the server that fits, past ones included. */
   async hears(fits: (message: Message) => boolean): Promise<Message> {
     return await this.#waiters.until(() => this.heard.find(fits))
+  }
+
+  /** How a call was refused, by its raw id. */
+  async refusal(id: string): Promise<Failure> {
+    return await this.#waiters.until(() => this.refused.find((one) => one.id === id)?.failure)
   }
 
   async answer(id: unknown): Promise<Message> {

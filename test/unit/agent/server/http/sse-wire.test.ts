@@ -121,3 +121,26 @@ test('SseWire is sent on to where messages are taken, and the next session opens
   }
   expect(server.asked.filter(({ request }) => request.method === 'GET').map(({ request }) => request.url)).toEqual(['/mcp', '/mcp'])
 })
+
+test("SseWire passes its client's credential on, and a stream or a call that is refused for it is told as such (--pass-auth)", async () => {
+  verifies('promise.http.pass-auth')
+  const wanted: Behaviour = (asked) => {
+    const { authorization } = asked.request.headers
+    if (authorization === undefined || (asked.message.method === 'tools/list' && authorization !== 'Bearer b'))
+      asked.response.writeHead(401, { 'www-authenticate': 'Bearer scope="a"' }).end()
+    else echoes(asked)
+  }
+  const server = await serve(wanted)
+  const stranger = stack.use(new RemoteSession(server.url, { sse: true, passAuth: true }))
+  stranger.says({ id: 1, method: 'initialize', params: {} })
+  expect(await stranger.refusal('1')).toEqual({ code: 'SERVER_SIGN_IN', executed: 'no', challenge: 'Bearer scope="a"' })
+  expect(await stranger.gone).toMatchObject({ code: 'SERVER_SIGN_IN' })
+  const session = stack.use(new RemoteSession(server.url, { sse: true, passAuth: true }))
+  session.child.authorize?.('Bearer a')
+  await session.begins()
+  session.says({ id: 2, method: 'tools/list' })
+  expect((await session.refusal('2')).code).toBe('SERVER_SIGN_IN')
+  session.child.authorize?.('Bearer b')
+  session.says({ id: 3, method: 'tools/list' })
+  expect(await session.answer(3)).toMatchObject({ result: { method: 'tools/list' } })
+})

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as vices from '../../../../fixtures/http-vices.ts'
 import { type Asked, answerJson, openEvents } from '../../../../fixtures/http-vices.ts'
+import { readHttpTarget } from '../../../../../agent/config/http-target.ts'
+import { HttpServer } from '../../../../../agent/server/http/http-server.ts'
 import { LineMask } from '../../../../../agent/server/masking/line-mask.ts'
 import { LoopbackServer, type Message, RemoteSession } from './loopback-server.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -355,4 +357,115 @@ test.each([
   const session = open(server)
   session.says(message)
   expect(await session.answer(1)).toMatchObject({ result: { ok: true } })
+})
+
+describe('StreamableWire where its server signs clients in (--pass-auth)', () => {
+  const CHALLENGE = 'Bearer realm="home", resource_metadata="http://127.0.0.1/x", scope="files:read", error="invalid_token"'
+  const told = ({ request }: Asked): string | undefined => request.headers.authorization
+
+  /** Takes this credential alone. */
+  function signsIn(credential: string, more: vices.Behaviour): vices.Behaviour {
+    return (asked) => {
+      if (told(asked) === credential) more(asked)
+      else asked.response.writeHead(401, { 'www-authenticate': CHALLENGE }).end('{"error":"no"}')
+    }
+  }
+
+  test('a session that cannot begin is refused with what its client needs, without addresses of this machine, and is over', async () => {
+    verifies('promise.http.pass-auth')
+    const server = await serve(signsIn('Bearer a', () => {}))
+    const session = open(server, { passAuth: true })
+    session.says({ id: 1, method: 'initialize', params: {} })
+    const refusal = { code: 'SERVER_SIGN_IN', executed: 'no', challenge: 'Bearer scope="files:read", error="invalid_token"' }
+    expect(await session.refusal('1')).toEqual(refusal)
+    expect(await session.gone).toMatchObject({ code: 'SERVER_SIGN_IN', challenge: refusal.challenge, untaken: ['1'] })
+    expect(session.heard).toEqual([])
+  })
+
+  test('the newest credential goes with all that is asked; a refused call ends nothing, and the listening stream is opened anew', async () => {
+    verifies('promise.http.pass-auth')
+    let credential = 'Bearer a'
+    const behaviour = withSession((asked) => (isGet(asked) ? openEvents(asked) : answerJson(asked, { ok: true })))
+    const server = await serve((asked) => signsIn(credential, behaviour)(asked))
+    const session = open(server, { passAuth: true })
+    session.child.authorize?.('Bearer a')
+    await session.begins()
+    await server.next(isGet)
+    credential = 'Bearer b'
+    session.says({ id: 2, method: 'tools/list' })
+    expect((await session.refusal('2')).code).toBe('SERVER_SIGN_IN')
+    session.child.authorize?.('Bearer b')
+    session.says({ id: 3, method: 'tools/list' })
+    expect(await session.answer(3)).toMatchObject({ result: { ok: true } })
+    expect(server.asked.map(told)).toEqual(expect.arrayContaining(['Bearer a', 'Bearer b']))
+    expect(server.asked.at(-1)?.request.headers['mcp-session-id']).toBe('S1')
+  })
+
+  test('a listening stream that was refused is opened with the next credential', async () => {
+    verifies('promise.http.pass-auth')
+    const behaviour = withSession((asked) => answerJson(asked, {}))
+    const server = await serve((asked) => {
+      if (!isGet(asked)) return behaviour(asked)
+      if (told(asked) === 'Bearer b') openEvents(asked)
+      else asked.response.writeHead(401, { 'www-authenticate': 'Bearer' }).end()
+    })
+    const session = open(server, { passAuth: true })
+    session.child.authorize?.('Bearer a')
+    await session.begins()
+    await server.next((asked) => isGet(asked) && told(asked) === 'Bearer a')
+    session.says({ id: 2, method: 'tools/list' })
+    await session.answer(2)
+    session.child.authorize?.('Bearer b')
+    await server.next((asked) => isGet(asked) && told(asked) === 'Bearer b')
+  })
+
+  test('403 reaches the client as such, with the scope that is wanted', async () => {
+    verifies('promise.http.pass-auth')
+    const server = await serve(
+      withSession((asked) =>
+        asked.response.writeHead(403, { 'www-authenticate': 'Bearer error="insufficient_scope", scope="files:write"' }).end(),
+      ),
+    )
+    const session = open(server, { passAuth: true })
+    await session.begins()
+    session.says({ id: 2, method: 'tools/call', params: { name: 't' } })
+    expect(await session.refusal('2')).toEqual({
+      code: 'SERVER_FORBIDDEN',
+      executed: 'no',
+      challenge: 'Bearer scope="files:write", error="insufficient_scope"',
+    })
+  })
+
+  test("without --pass-auth nothing of it goes to the server, and a refusal is the owner's to mend", async () => {
+    verifies('promise.http.pass-auth')
+    const server = await serve(signsIn('Bearer a', () => {}))
+    const session = open(server)
+    session.child.authorize?.('Bearer a')
+    session.says({ id: 1, method: 'initialize', params: {} })
+    expect(await session.gone).toMatchObject({ code: 'SERVER_UNAUTHORIZED' })
+    expect(server.asked.map(told)).toEqual([undefined])
+    expect(session.refused).toEqual([])
+  })
+
+  test('tools are listed for each credential by itself', async () => {
+    verifies('promise.http.pass-auth')
+    const tool = (by: string): Message => ({
+      name: 't',
+      inputSchema: { type: 'object', properties: { a: { type: 'string', 'x-mcp-header': by } } },
+    })
+    const server = await serve((asked) =>
+      answerJson(asked, asked.message.method === 'tools/list' ? { tools: [tool(told(asked) === 'Bearer a' ? 'One' : 'Two')] } : {}),
+    )
+    const shared = new HttpServer(readHttpTarget({ url: server.url, sse: false, header: [], headerFile: undefined, passAuth: true }))
+    for (const [credential, field] of [
+      ['Bearer a', 'mcp-param-one'],
+      ['Bearer b', 'mcp-param-two'],
+    ] as const) {
+      const session = stack.use(new RemoteSession(shared))
+      session.child.authorize?.(credential)
+      session.says(modern(1, 'tools/call', { name: 't', arguments: { a: 'x' } }))
+      await session.answer(1)
+      expect(server.asked.at(-1)?.request.headers).toHaveProperty(field)
+    }
+  })
 })

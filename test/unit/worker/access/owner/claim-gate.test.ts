@@ -27,6 +27,7 @@ test('requireClaimed gives the routes behind it the keys of the relay', async ()
     'upstream',
     'agentHost',
     'pollSession',
+    'passedCredential',
   ])
 })
 
