@@ -14,7 +14,8 @@ import type { LinkSocket } from './link-socket.ts'
 import { throughProxy } from './proxy.ts'
 import { readRefusal, type Refusal } from './refusal.ts'
 import { WebPacing } from './web-pacing.ts'
-import { CLOSE_MS, DIAL_MS, PASS_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES, WEB_SOCKET_PAUSE_BYTES } from '../limits.ts'
+import { CLOSE_MS, DIAL_MS, PASS_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../limits.ts'
+import { WEB_SOCKET_PAUSE_BYTES } from '../web-limits.ts'
 
 /** How an attempt or a link ended. */
 export type LinkEnd =

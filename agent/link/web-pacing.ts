@@ -1,6 +1,6 @@
 /** Keeps web exchanges on one link to its speed while calls go on beside them: sends the marks by which that is found, as pings, and hears them come back. */
 import { WebSocket } from 'ws'
-import { WEB_PACE_CALLS_MS, WEB_PACE_SILENT_MS } from '../limits.ts'
+import { WEB_PACE_CALLS_MS, WEB_PACE_SILENT_MS } from '../web-limits.ts'
 import { WebPace } from '../web/web-pace.ts'
 import { WebRate } from '../web/web-rate.ts'
 import type { LinkSocket } from './link-socket.ts'

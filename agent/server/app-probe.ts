@@ -1,6 +1,6 @@
 /** Whether anybody listens where the web app is to be: one connection, over which nothing is said. */
 import { connect } from 'node:net'
-import { APP_PROBE_MS } from '../limits.ts'
+import { APP_PROBE_MS } from '../web-limits.ts'
 
 /** Why a connection to the host and port of an origin fails, as a code of the system; undefined where it does not, or takes longer than APP_PROBE_MS. */
 export function whyUnreachable({ protocol, hostname, port }: URL): Promise<string | undefined> {

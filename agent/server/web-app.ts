@@ -6,7 +6,7 @@ import { MAX_WEB_MESSAGE_BYTES } from '../../protocol/web/web-limits.ts'
 import { endToEnd, isOriginForm, isReading } from '../../protocol/web/http-fields.ts'
 import { APP_READ_ONLY, type HeaderList, type WebOpen } from '../../protocol/web/web-frames.ts'
 import type { WebAppSettings } from '../config/web-options.ts'
-import { MAX_APP_HEADER_BYTES } from '../limits.ts'
+import { MAX_APP_HEADER_BYTES } from '../web-limits.ts'
 
 /** Fields that `ws` makes itself (RFC 6455 §4.1). */
 const OF_HANDSHAKE = /^sec-websocket-/

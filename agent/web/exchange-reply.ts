@@ -1,7 +1,8 @@
 /** What goes back of one exchange with the app: a head, a body as it is taken, and one end, whichever comes first; until the head, signs that the agent is there. */
 import type { IncomingMessage } from 'node:http'
 import type { AgentWebFrame, WebFailureCode, WebOpen } from '../../protocol/web/web-frames.ts'
-import { RECEIPT_AFTER_MS, WEB_OUTBOX_PAUSE_BYTES } from '../limits.ts'
+import { RECEIPT_AFTER_MS } from '../limits.ts'
+import { WEB_OUTBOX_PAUSE_BYTES } from '../web-limits.ts'
 import type { WebApp } from '../server/web-app.ts'
 import { type ExchangePort, failedWith, sendableHead, WebIntake } from './web-exchange.ts'
 import { WebOutbox } from './web-outbox.ts'

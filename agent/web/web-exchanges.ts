@@ -2,7 +2,7 @@
 import type { RelayWebFrame, WebOpen } from '../../protocol/web/web-frames.ts'
 import { webWindow } from '../../protocol/web/web-limits.ts'
 import type { AgentFrame } from '../../protocol/frame.ts'
-import { MAX_WEB_EXCHANGES } from '../limits.ts'
+import { MAX_WEB_EXCHANGES } from '../web-limits.ts'
 import { BoundedLines, type Log } from '../log.ts'
 import type { WebApp } from '../server/web-app.ts'
 import { HttpExchange } from './http-exchange.ts'

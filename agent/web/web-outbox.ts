@@ -1,7 +1,7 @@
 /** What one exchange has to send, in its order and within the relay's credit, a frame at a time. No I/O, no clock. */
 import type { AgentWebFrame } from '../../protocol/web/web-frames.ts'
 import { WEB_CHUNK_BYTES, WEB_FIRST_BYTES } from '../../protocol/web/web-limits.ts'
-import { WEB_MESSAGE_BYTES } from '../limits.ts'
+import { WEB_MESSAGE_BYTES } from '../web-limits.ts'
 
 /** What the bytes are of: a body, or a message of a WebSocket. */
 export type WebBytesKind = 'body' | 'text' | 'binary'

@@ -3,7 +3,7 @@
  * server answers waits long behind it. Found by marks that the other end sends back: those behind bodies tell how fast these arrive, those that
  * nothing is before tell how long the way is. No I/O, no timer.
  */
-import { WEB_PACE_LEAST_BYTES, WEB_PACE_MEMORY_MS, WEB_PACE_RATE_MS } from '../limits.ts'
+import { WEB_PACE_LEAST_BYTES, WEB_PACE_MEMORY_MS, WEB_PACE_RATE_MS } from '../web-limits.ts'
 
 interface Mark {
   readonly name: string

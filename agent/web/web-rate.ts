@@ -1,5 +1,5 @@
 /** How fast web exchanges go on one link while calls go on beside them, at most: the object that they share takes one thing at a time. No I/O, no timer. */
-import { WEB_RATE_BYTES_PER_MS } from '../limits.ts'
+import { WEB_RATE_BYTES_PER_MS } from '../web-limits.ts'
 
 /** How much may go at once after a pause, in milliseconds of that rate: a timer is as exact as this. */
 const AHEAD_MS = 2

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LinkSocket } from '../../../../agent/link/link-socket.ts'
 import { WebPacing } from '../../../../agent/link/web-pacing.ts'
-import { WEB_PACE_CALLS_MS, WEB_RATE_BYTES_PER_MS } from '../../../../agent/limits.ts'
+import { WEB_PACE_CALLS_MS, WEB_RATE_BYTES_PER_MS } from '../../../../agent/web-limits.ts'
 import { WEB_CHUNK_BYTES } from '../../../../protocol/web/web-limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { WEB_MESSAGE_BYTES, WEB_OUTBOX_PAUSE_BYTES } from '../../../../agent/limits.ts'
+import { WEB_MESSAGE_BYTES, WEB_OUTBOX_PAUSE_BYTES } from '../../../../agent/web-limits.ts'
 import { WebOutbox } from '../../../../agent/web/web-outbox.ts'
 import { WEB_CHUNK_BYTES, WEB_FIRST_BYTES } from '../../../../protocol/web/web-limits.ts'
 import { concat } from '../../../../protocol/splice.ts'

@@ -1,6 +1,6 @@
 /** The pace of web exchanges over links that a test makes up: how much of their speed is used, and how long what comes behind has to wait. */
 import { describe, expect, test } from 'vitest'
-import { WEB_PACE_LEAST_BYTES, WEB_PACE_MEMORY_MS } from '../../../../agent/limits.ts'
+import { WEB_PACE_LEAST_BYTES, WEB_PACE_MEMORY_MS } from '../../../../agent/web-limits.ts'
 import { WebPace } from '../../../../agent/web/web-pace.ts'
 import { WEB_CHUNK_BYTES } from '../../../../protocol/web/web-limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'

@@ -1,7 +1,7 @@
 /** The rate of web exchanges beside calls, against a clock that the test moves. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { WEB_RATE_BYTES_PER_MS } from '../../../../agent/limits.ts'
+import { WEB_RATE_BYTES_PER_MS } from '../../../../agent/web-limits.ts'
 import { WebRate } from '../../../../agent/web/web-rate.ts'
 import { WEB_CHUNK_BYTES } from '../../../../protocol/web/web-limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'

@@ -1,3 +1,4 @@
+import { expect, test } from 'vitest'
 import {
   besideGroup,
   BRIDGED_SHARED_GROUP,
@@ -5,7 +6,6 @@ import {
   channelName,
   clientsGroup,
   clientsOf,
-  expect,
   groupOf,
   isBridgedGroup,
   isModernGroup,
@@ -19,9 +19,7 @@ import {
   routeOf,
   SHARED_GROUP,
   spareGroup,
-  test,
-} from 'vitest'
-import { besideGroup } from '../../../../worker/contract/groups.ts'
+} from '../../../../worker/contract/groups.ts'
 
 const KEY = '0123456789abcdef0123456789abcdef'
 
