@@ -16,7 +16,7 @@ import type { MergedEntry, PreparedServer } from './prepared-server.ts'
 import { servedNames } from './served-names.ts'
 import { type RawOptions, readTokenText } from './settings.ts'
 import { bareWarnings, refuseTwoBare, rootOptions } from './share-root.ts'
-import { decodeAgentToken } from './token.ts'
+import { decodeAgentToken, STAND_IN_TOKEN } from './token.ts'
 
 interface Reading {
   readonly command: Command
@@ -38,13 +38,6 @@ interface Wanted {
 interface Root {
   readonly token: TokenSource
   readonly app: RawOptions | undefined
-}
-
-/** In place of a token that is missing, which is told of by itself, so that all else is looked at as well. */
-const STAND_IN: TokenSource = {
-  token: ['{}', '{"aud":"mcp-edge/agent","share":"-","iss":"https://relay.invalid"}', ''.padEnd(32)]
-    .map((part) => Buffer.from(part).toString('base64url'))
-    .join('.'),
 }
 
 /** Names in the log what a share has of its own. */
@@ -144,7 +137,8 @@ function wantedServers(
         `${config} has ${sharing.length} servers without a token of their own, and one share has ${MAX_SERVERS} at most: give the others tokens of another share.`,
       ),
     )
-  const [usable = STAND_IN] = shareToken === undefined || sharing.length === 0 ? [] : faults.collect(() => requireUsable(shareToken))
+  const [usable = { token: STAND_IN_TOKEN }] =
+    shareToken === undefined || sharing.length === 0 ? [] : faults.collect(() => requireUsable(shareToken))
   const names = servedNames(sharing)
   const wanted = [...servers].flatMap(([name, entry]): Wanted[] => {
     if (unclear.has(name)) return []

@@ -90,3 +90,8 @@ function decodeClaims(token: string): Record<string, unknown> | undefined {
     return undefined
   }
 }
+
+/** In place of a token that is missing, which is told of by itself, so that all else is looked at as well. */
+export const STAND_IN_TOKEN = ['{}', '{"aud":"mcp-edge/agent","share":"-","iss":"https://relay.invalid"}', ''.padEnd(32)]
+  .map((part) => Buffer.from(part).toString('base64url'))
+  .join('.')
