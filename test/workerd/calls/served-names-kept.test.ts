@@ -240,11 +240,16 @@ describe('a client that is bound', () => {
     expect(await ask(client, callOf(2, 'fs_read'))).toMatchObject(said('files: fs_read'))
     files.offered = { tools: ['fs_read', 'fs_new'] }
     expect(await ask(client, list)).toMatchObject({ result: { tools: [{ name: 'fs_read' }, { name: 'git_log' }] } })
+    // What fits an agent that is there already is no first listing of a closer pattern.
+    await SelfAnsweringAgent.connect(share, 'closer', { tools: ['git_lost'] }, { patterns: ['git_l*'] })
+    expect(await ask(client, callOf(4, 'git_lost'))).toMatchObject({ error: { data: { code: 'NOT_OFFERED' } } })
     // The same patterns once more are no first listing.
     await SelfAnsweringAgent.connect(share, 'other', { tools: ['fs_other'] }, { ...FILES, join: 'replica' })
     await files.agent.leave(CLOSE.GOING_AWAY)
-    expect(await ask(client, list)).toMatchObject({ result: { tools: [{ name: 'git_log' }] } })
+    expect(await ask(client, list)).toMatchObject({ result: { tools: [] } })
     expect(await ask(client, callOf(3, 'fs_other'))).toMatchObject({ error: { data: { code: 'NOT_OFFERED' } } })
+    const accepted = await offered()
+    for (const name of ['git_lost', 'fs_new', 'fs_other']) expect(accepted).not.toContain(name)
   })
 })
 

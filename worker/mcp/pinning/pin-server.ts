@@ -70,22 +70,34 @@ async function keep(share: ShareClient, task: ListingTask, { all, cut }: Offered
     const first = JSON.stringify({ ...firstPins(entries), ...(sets === undefined ? {} : { served: sets }) })
     return share.pinFirst({ first })
   }
-  const unlisted = text === undefined || sets === undefined ? [] : unlistedSets(readPins(text), sets)
-  if (sets !== undefined && unlisted.length > 0)
-    await share.pinFirst({ served: unlisted.map((set) => ({ set, entries: entries.filter((entry) => isOfSet(entry, set, sets)) })) })
-  if (text !== undefined)
-    logHeld(
-      share,
-      new PinSet(readPins(text)),
-      all.filter((entry) => !unlisted.some((set) => isOfSet(entry, set, sets ?? []))),
-    )
+  const firstOf = text === undefined || sets === undefined ? [] : firstListed(entries, unlistedSets(readPins(text), sets), sets)
+  if (firstOf.length > 0) await share.pinFirst({ served: firstOf })
+  const accepted = new Set(firstOf.flatMap((listed) => listed.entries.map(({ digest }) => digest)))
+  if (text !== undefined) {
+    const others = all.filter(({ digest }) => !accepted.has(digest))
+    logHeld(share, new PinSet(readPins(text)), others)
+  }
 }
 
-/** Whether an entry is listed by agents of one set of names, of all that are there. What a server says of itself is of none. */
-function isOfSet({ kind, name }: Pick<ServerEntry, 'kind' | 'name'>, set: string, sets: readonly string[]): boolean {
-  if (kind === 'instructions' || kind === 'serverInfo') return false
+/**
+ * What agents of these sets of names list for the first time, and may be trusted: no agent of another set that is there could have had
+ * the name, so that nobody takes by a closer pattern what was accepted of another.
+ */
+function firstListed<E extends Pick<ServerEntry, 'kind' | 'name'>>(
+  entries: readonly E[],
+  unlisted: readonly string[],
+  sets: readonly string[],
+): { readonly set: string; readonly entries: readonly E[] }[] {
+  const known = sets.filter((set) => !unlisted.includes(set))
+  const isNew = (entry: E): boolean => known.length === 0 || setOf(entry, known) === undefined
+  return unlisted.map((set) => ({ set, entries: entries.filter((entry) => setOf(entry, sets) === set && isNew(entry)) }))
+}
+
+/** The set of names, of these, that an entry is of; undefined for one that is of none, as what a server says of itself. */
+function setOf({ kind, name }: Pick<ServerEntry, 'kind' | 'name'>, sets: readonly string[]): string | undefined {
+  if (kind === 'instructions' || kind === 'serverInfo') return undefined
   const named = kind === 'tools' || kind === 'prompts' ? ({ kind: 'name', text: name } as const) : ({ kind: 'uri', text: name } as const)
-  return (servingSet(named, sets) ?? ALL_OTHER_NAMES) === set
+  return servingSet(named, sets) ?? (sets.includes(ALL_OTHER_NAMES) ? ALL_OTHER_NAMES : undefined)
 }
 
 /** So that whoever looks after the relay finds why a tool is missing. Its share is known by its hashed name, as in other lines. */

@@ -5,8 +5,8 @@ export const DEPARTED = ''
 
 export class LinkRows {
   readonly #sql: SqlStorage
-  /** Once read from the rows. */
-  #served: Map<string, string> | undefined
+  /** Undefined until it is read from the rows; empty of an object that has none. */
+  #served: Map<string, string> | undefined = new Map()
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
@@ -15,11 +15,12 @@ export class LinkRows {
   create(): void {
     this.#sql.exec('CREATE TABLE IF NOT EXISTS link (name TEXT PRIMARY KEY, instance TEXT NOT NULL, lost_at_ms INTEGER) WITHOUT ROWID')
     this.#sql.exec('CREATE TABLE IF NOT EXISTS served (name TEXT PRIMARY KEY, patterns TEXT NOT NULL) WITHOUT ROWID')
+    this.#served = undefined
   }
 
   /** Forgets everything in memory. */
   forget(): void {
-    this.#served = undefined
+    this.#served = new Map()
   }
 
   /** The sets of patterns of agents that were started with `--serves`, by name. */

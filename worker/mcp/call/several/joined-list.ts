@@ -1,5 +1,11 @@
 /** One list made of those of several agents of a share that serve different names (`--serves`): of each what is its own, byte for byte. */
-import { MAX_SERVED_CHARS, MAX_SERVED_PATTERN_CHARS, type ServedName, servingSet } from '../../../../protocol/served-names.ts'
+import {
+  ALL_OTHER_NAMES,
+  MAX_SERVED_CHARS,
+  MAX_SERVED_PATTERN_CHARS,
+  type ServedName,
+  servingSet,
+} from '../../../../protocol/served-names.ts'
 import type { Failure } from '../../../../protocol/errors.ts'
 import { isObject, type JsonObject } from '../../../../protocol/json/json-object.ts'
 import { scanMessage } from '../../../../protocol/json/json-scan.ts'
@@ -24,11 +30,13 @@ import type { News, Renewal, Sent, Turns } from '../renewal.ts'
 import { readAnswer } from '../whole-message.ts'
 import { JOINED_ID } from './joined-answer.ts'
 
+interface ListedPart {
+  readonly name: ServedName
+  readonly bytes: Uint8Array
+}
+
 /** What one agent lists: entries as it wrote them, by name, with the member that holds them; or its error; or how it could not be asked. */
-type PartOfList =
-  | { readonly entries: readonly { readonly name: ServedName; readonly bytes: Uint8Array }[] }
-  | { readonly error: Uint8Array }
-  | Failure
+type PartOfList = { readonly entries: readonly ListedPart[] } | { readonly error: Uint8Array } | Failure
 
 const MEMBERS = {
   'tools/list': { member: 'tools', kind: 'name' },
@@ -99,7 +107,7 @@ class PartReader {
   }
 
   async read({ member, kind }: (typeof MEMBERS)[keyof typeof MEMBERS]): Promise<PartOfList> {
-    const entries: { readonly name: ServedName; readonly bytes: Uint8Array }[] = []
+    const entries: ListedPart[] = []
     let cursor: string | undefined
     for (let pages = 0; pages < MAX_TOOL_PAGES; pages++) {
       const answer = await this.#page(cursor)
@@ -165,21 +173,20 @@ class PartReader {
   }
 }
 
-/** Those of an agent's entries that it serves: by the same rule by which calls go. */
-function ownOf(
-  entries: readonly { readonly name: ServedName; readonly bytes: Uint8Array }[],
-  set: string,
-  lists: ListsToJoin,
-): Uint8Array[] {
-  const fallback = lists.sets.includes('') ? '' : undefined
-  return entries.flatMap(({ name, bytes }) => {
+/** Those of an agent's entries that it serves: by the same rule by which calls go. Of the others it is logged which its patterns fit as well. */
+function ownOf(entries: readonly ListedPart[], set: string, lists: ListsToJoin): Uint8Array[] {
+  const fallback = lists.sets.includes(ALL_OTHER_NAMES) ? ALL_OTHER_NAMES : undefined
+  const own: Uint8Array[] = []
+  const others: string[] = []
+  for (const { name, bytes } of entries) {
     const serving = servingSet(name, lists.sets) ?? fallback ?? (name.kind === 'uri' ? lists.own : undefined)
-    if (serving === set) return [bytes]
-    // For the owner: its patterns fit, and others fit better.
-    if (serving !== undefined && servingSet(name, [set]) === set)
-      log('list.served_by_another', { name: name.text.slice(0, MAX_SERVED_PATTERN_CHARS), serves: set, by: serving })
-    return []
-  })
+    if (serving === set) own.push(bytes)
+    else if (servingSet(name, [set]) === set) others.push(name.text)
+  }
+  const [first] = others
+  if (first !== undefined)
+    log('list.served_by_another', { serves: set, names: others.length, first: first.slice(0, MAX_SERVED_PATTERN_CHARS) })
+  return own
 }
 
 /** Whatever the first has said: its error, or why it could not be asked. */
