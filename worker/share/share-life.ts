@@ -61,10 +61,13 @@ export class ShareLife {
 
   /** The owner has changed something: what is not let in any more ends at once. */
   async change(change: TrustChange): Promise<void> {
-    const { gate, cutOff } = this.#parts
+    const { gate, cutOff, servedSets, restartNews } = this.#parts
+    const before = gate.pins
     await gate.apply(change)
     const nowMs = Date.now()
     if (this.#parts.store.settings === undefined) return
+    // What an agent of other names offers is accepted a moment after clients were told that it has come.
+    if (servedSets.hasAny && gate.pins !== before) restartNews.namesChanged()
     if (!gate.isCapturing) this.#parts.callLedger.dropCaptured()
     cutOff.look(nowMs)
     const told = cutOff.tell()

@@ -231,10 +231,14 @@ describe('a client that is bound', () => {
     }
     await SelfAnsweringAgent.connect(share, 'git', { tools: ['git_log'] }, GIT)
     await vi.waitFor(async () => expect(await offered()).toEqual(['git_log']))
-    const files = await SelfAnsweringAgent.connect(share, 'files', { tools: ['fs_read', 'git_log'] }, FILES)
-    await vi.waitFor(async () => expect(await offered()).toEqual(['fs_read', 'git_log']))
     const client = new TestClient(share)
     await client.initialize()
+    const events = new EventReader(await client.listen())
+    const files = await SelfAnsweringAgent.connect(share, 'files', { tools: ['fs_read', 'git_log'] }, FILES)
+    await vi.waitFor(async () => expect(await offered()).toEqual(['fs_read', 'git_log']))
+    // When the agent has come, and when what it offers is accepted.
+    for (let told = 0; told < 2;) told += (await events.next())?.includes('tools/list_changed') === true ? 1 : 0
+    await events.cancel()
     const list = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
     expect(await ask(client, list)).toMatchObject({ result: { tools: [{ name: 'fs_read' }, { name: 'git_log' }] } })
     expect(await ask(client, callOf(2, 'fs_read'))).toMatchObject(said('files: fs_read'))

@@ -91,20 +91,22 @@ export class GroupChannels {
     return { kind: 'away', isExpected, isReplaceable, newsMark: this.#news.mark }
   }
 
-  /** The agent for a group that has none; where agents serve different names and any `can` be taken, one of those that all clients begin with. */
-  chooseLink(can: CanServe | undefined = this.#isLeading()): AgentLink | undefined {
+  /** The agent for a group that has none. Where agents serve different names and any may be taken, all clients begin with the same, unless that is silent. */
+  chooseLink(can?: CanServe): AgentLink | undefined {
+    if (can !== undefined) return this.#choose(can)
+    const set = this.#servedSets.leading
+    const leading = set === undefined ? undefined : this.#choose((link) => link.set === set)
+    return leading === undefined || this.#health.isSuspect(leading, Date.now()) ? this.#choose(servesMcp) : leading
+  }
+
+  #choose(can: CanServe): AgentLink | undefined {
     const nowMs = Date.now()
     return this.#links.choose(
       (name) => this.#store.channels.countOpenOn(name),
       (link) => this.#health.isSuspect(link, nowMs),
-      can === undefined ? servesMcp : (link) => servesMcp(link) && can(link),
+      (link) => servesMcp(link) && can(link),
       (link) => this.#callTurns.isFull(link),
     )
-  }
-
-  #isLeading(): CanServe | undefined {
-    const set = this.#servedSets.leading
-    return set === undefined ? undefined : (link) => link.set === set
   }
 
   /** Another agent that a call need not wait for, where it would have to on its own. */
