@@ -66,7 +66,7 @@ test('clientsOf() of any child is the session, or the name of the group, that it
   for (const own of ['session', modernGroup('session'), bridgedGroup('session')])
     for (const group of [
       own,
-      spareGroup(own, 'f'.repeat(32)),
+      spareGroup(own, KEY),
       besideGroup(own, 'agent'),
       routedGroup(own, 'set'),
       besideGroup(routedGroup(own, 'set'), 'agent'),
