@@ -39,6 +39,7 @@ const AGENT_BASE = [
   'agent/by-age.ts',
   'agent/exit.ts',
   'agent/limits.ts',
+  'agent/web-limits.ts',
   'agent/log.ts',
   'agent/mask.ts',
   'agent/node-version.ts',
