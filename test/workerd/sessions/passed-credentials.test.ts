@@ -408,6 +408,16 @@ describe('the resource metadata of a key link', () => {
     expect(await response.json()).toMatchObject({ code })
   })
 
+  test.each(['not JSON', '[]', 'null', '"text"', `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`])(
+    'is not what is no object, or cannot be written anew (%#)',
+    async (said) => {
+      const here = await place()
+      const response = await answered(here, here.path, (key) => here.agent.send({ type: 'metadata', key }, new TextEncoder().encode(said)))
+      expect(response.status).toBe(502)
+      expect(await response.json()).toMatchObject({ code: 'METADATA_UNREACHABLE' })
+    },
+  )
+
   test("is nobody's without the key, and an agent that leaves keeps nobody waiting for it", async () => {
     verifies('promise.http.pass-auth')
     const here = await place()
