@@ -74,13 +74,13 @@ export class StreamableWire implements Wire, CallSession {
     response?.destroy()
   }
 
-  async postHeaders({ bytes, facts }: Outgoing): Promise<Readonly<Record<string, string>>> {
+  async postHeaders(message: Outgoing): Promise<Readonly<Record<string, string>>> {
+    const { bytes, facts, credentials } = message
     const revision = this.#revision
-    if (typeof revision !== 'string') return { ...POST, ...this.#sessionHeaders() }
-    const { credentials } = this.#port
+    if (typeof revision !== 'string') return { ...POST, ...this.#sessionHeaders(credentials) }
     const { method } = facts
     const tool = method === 'tools/call' ? nameIn(method, bytes) : undefined
-    const mirrored = tool === undefined ? [] : await this.#mirroredFor(bytes, tool, revision)
+    const mirrored = tool === undefined ? [] : await this.#mirroredFor(message, tool, revision)
     return { ...POST, ...credentials, ...modernHeaders({ method, revision, request: bytes }, mirrored) }
   }
 
@@ -116,25 +116,18 @@ export class StreamableWire implements Wire, CallSession {
     return isThere && this.#port.hasAnswered
   }
 
-  mayCorrect({ bytes, facts }: Outgoing): boolean {
-    if (!this.isModern || facts.method !== 'tools/call') return false
-    this.#port.server.tools.forget(this.#audience(bytes))
+  mayCorrect(message: Outgoing): boolean {
+    if (!this.isModern || message.facts.method !== 'tools/call') return false
+    this.#port.server.tools.forget(audienceOf(message))
     return true
   }
 
-  /** For whom a server's tools are: clients like this one, of which each that shows a credential is one by itself. */
-  #audience(call: Uint8Array): string {
-    const { name } = toolAudience(metaIn(call))
-    const { authorization } = this.#port.credentials
-    return authorization === undefined ? name : `${createHash('sha256').update(authorization).digest('base64')} ${name}`
-  }
-
   /** As the server has listed the tool to clients like this one. */
-  #mirroredFor(call: Uint8Array, tool: string, revision: string): Promise<readonly MirroredParam[]> {
+  #mirroredFor(message: Outgoing, tool: string, revision: string): Promise<readonly MirroredParam[]> {
     const { server } = this.#port
-    const { envelope = {} } = toolAudience(metaIn(call))
-    const headers = { ...POST, ...this.#port.credentials }
-    return server.tools.paramsOf(this.#audience(call), tool, (cursor) => askToolPage(server, { revision, envelope, cursor, headers }))
+    const { envelope = {} } = toolAudience(metaIn(message.bytes))
+    const headers = { ...POST, ...message.credentials }
+    return server.tools.paramsOf(audienceOf(message), tool, (cursor) => askToolPage(server, { revision, envelope, cursor, headers }))
   }
 
   async #call(message: Outgoing, rawId: string): Promise<void> {
@@ -159,9 +152,9 @@ export class StreamableWire implements Wire, CallSession {
   }
 
   /** A notification, or the answer to a request of the server. */
-  async #notify({ bytes, facts, taken }: Outgoing): Promise<void> {
+  async #notify({ bytes, facts, taken, credentials }: Outgoing): Promise<void> {
     const version =
-      typeof this.#revision === 'string' ? { 'mcp-protocol-version': this.#revision, ...this.#port.credentials } : this.#sessionHeaders()
+      typeof this.#revision === 'string' ? { 'mcp-protocol-version': this.#revision, ...credentials } : this.#sessionHeaders(credentials)
     const request = new HttpRequest(this.#port.server, { method: 'POST', headers: { ...POST, ...version }, body: bytes }, taken)
     this.#notices.add(request)
     const response = await request.response.catch((error: unknown) => {
@@ -183,13 +176,20 @@ export class StreamableWire implements Wire, CallSession {
     void this.#standing.run()
   }
 
-  #sessionHeaders(): Record<string, string> {
+  #sessionHeaders(credentials = this.#port.credentials): Record<string, string> {
     return {
-      ...this.#port.credentials,
+      ...credentials,
       ...(this.#sessionId === undefined ? {} : { 'mcp-session-id': this.#sessionId }),
       ...(this.#version === undefined ? {} : { 'mcp-protocol-version': this.#version }),
     }
   }
+}
+
+/** For whom a server's tools are: clients like this one, of which each that shows a credential is one by itself. */
+function audienceOf({ bytes, credentials }: Outgoing): string {
+  const { name } = toolAudience(metaIn(bytes))
+  const { authorization } = credentials
+  return authorization === undefined ? name : `${createHash('sha256').update(authorization).digest('base64')} ${name}`
 }
 
 /** The revision that the answer to initialize names. */

@@ -419,6 +419,34 @@ describe('StreamableWire where its server signs clients in (--pass-auth)', () =>
     await server.next((asked) => isGet(asked) && told(asked) === 'Bearer b')
   })
 
+  test('what waits goes with what was shown for it, not with what was shown since', async () => {
+    verifies('promise.http.pass-auth')
+    const waiting = Promise.withResolvers<Asked>()
+    const behaviour = withSession((asked) => answerJson(asked, {}))
+    const server = await serve((asked) => {
+      if (asked.message.method === 'notifications/initialized') waiting.resolve(asked)
+      else behaviour(asked)
+    })
+    const session = open(server, { passAuth: true })
+    session.child.authorize?.('Bearer a')
+    await session.begins()
+    const { response } = await waiting.promise
+    for (const [id, authorization] of [
+      [2, 'Bearer nobody'],
+      [3, 'Bearer a'],
+    ] as const) {
+      session.child.authorize?.(authorization)
+      session.child.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"tools/list"}\n`), () => {}, authorization)
+    }
+    response.writeHead(202).end()
+    await Promise.all([session.answer(2), session.answer(3)])
+    const shownFor = (id: number): string | undefined => {
+      const asked = server.asked.find(({ message }) => message.id === id)
+      return asked && told(asked)
+    }
+    expect([shownFor(2), shownFor(3)]).toEqual(['Bearer nobody', 'Bearer a'])
+  })
+
   test('403 reaches the client as such, with the scope that is wanted', async () => {
     verifies('promise.http.pass-auth')
     const server = await serve(
