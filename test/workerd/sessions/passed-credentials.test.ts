@@ -350,6 +350,35 @@ describe('nothing goes to the server', () => {
     expect((await response).status).toBe(200)
   })
 
+  test('of a holder of a token of this relay, whom the server cannot send into signing in', async () => {
+    verifies('promise.http.pass-auth')
+    const { agent, share } = await place()
+    const response = ask(share.url, INITIALIZE, { token: share.clientToken })
+    await agent.expect('open')
+    refuse(agent, (await agent.expect('call')).header, 'SERVER_SIGN_IN', 'Bearer scope="a"')
+    const { status, headers } = await response
+    expect([status, headers.get('www-authenticate')]).toEqual([403, null])
+  })
+
+  test('of a session of another credential, or of none, to whoever shows nothing there', async () => {
+    verifies('promise.http.pass-auth')
+    const here = await place()
+    const { agent, path } = here
+    const other = await keyPath(here.share)
+    const { session } = await begun(here, 'one')
+    for (const [at, shown] of [
+      [path, {}],
+      [other, { token: 'one' }],
+      [other, {}],
+    ] as const)
+      for (const method of ['POST', 'GET', 'DELETE']) {
+        const body = method === 'POST' ? list(1) : undefined
+        expect([method, (await ask(at, body, { ...shown, session, method })).status]).toEqual([method, 404])
+      }
+    expect((await ask(path, undefined, { session, method: 'GET', more: { 'last-event-id': `${session}.1` } })).status).not.toBe(200)
+    expect(agent.waiting).toEqual([])
+  })
+
   test('of a bearer at the share itself, without a key', async () => {
     verifies('promise.http.pass-auth')
     const { agent, share } = await place()
