@@ -22,6 +22,10 @@ export class StreamableWire implements Wire, CallSession {
   readonly #calls = new Map<string, PostedCall>()
   readonly #notices = new Set<HttpRequest>()
   #standing: StandingStream | undefined
+  /** `notifications/initialized` that the server has refused for whom it came from: it serves nobody before it has that. */
+  #refusedBeginning: Outgoing | undefined
+  /** While that is told again. */
+  #beginning: Promise<void> | undefined
   /** Of revision 2026-07-28, as its requests claim it; `null` in a session of an older one. */
   #revision: string | null | undefined
   #sessionId: string | undefined
@@ -46,13 +50,13 @@ export class StreamableWire implements Wire, CallSession {
 
   /** A listening stream that was refused may be opened now. */
   authorized(): void {
-    if (this.#standing?.wasRefused !== true) return
-    this.#standing = undefined
-    this.#listen()
+    if (this.#standing?.wasRefused === true) void this.#standing.run()
   }
 
   async send(message: Outgoing): Promise<void> {
     const { kind, id, method } = message.facts
+    if (this.#refusedBeginning !== undefined) this.#beginAgain(this.#refusedBeginning, message)
+    if (this.#beginning !== undefined) await this.#beginning
     if (kind === 'request' && id !== undefined) return await this.#call(message, id.raw)
     if (method === 'notifications/cancelled' && this.#cancel(message)) return
     await this.#notify(message)
@@ -151,8 +155,16 @@ export class StreamableWire implements Wire, CallSession {
     return this.isModern
   }
 
+  /** Once for each other credential. */
+  #beginAgain(refused: Outgoing, { credentials }: Outgoing): void {
+    if (credentials['authorization'] === refused.credentials['authorization']) return
+    this.#refusedBeginning = undefined
+    this.#beginning = this.#notify({ ...refused, credentials }).finally(() => (this.#beginning = undefined))
+  }
+
   /** A notification, or the answer to a request of the server. */
-  async #notify({ bytes, facts, taken, credentials }: Outgoing): Promise<void> {
+  async #notify(message: Outgoing): Promise<void> {
+    const { bytes, facts, taken, credentials } = message
     const version =
       typeof this.#revision === 'string' ? { 'mcp-protocol-version': this.#revision, ...credentials } : this.#sessionHeaders(credentials)
     const request = new HttpRequest(this.#port.server, { method: 'POST', headers: { ...POST, ...version }, body: bytes }, taken)
@@ -165,7 +177,9 @@ export class StreamableWire implements Wire, CallSession {
     response.resume()
     if (response.statusCode === 404 && this.hasSession)
       this.#port.over({ words: 'the server does not know the session any more: it was restarted', code: 'CHILD_DIED' })
-    if (facts.method === 'notifications/initialized' && isSuccess(response)) this.#listen()
+    if (facts.method !== 'notifications/initialized') return
+    if (isSuccess(response)) this.#listen()
+    else if (this.#port.server.signInFailure(response) !== undefined) this.#refusedBeginning = message
   }
 
   #listen(): void {

@@ -419,6 +419,45 @@ describe('StreamableWire where its server signs clients in (--pass-auth)', () =>
     await server.next((asked) => isGet(asked) && told(asked) === 'Bearer b')
   })
 
+  test('a listening stream that is refused when it is opened again goes on behind its last event', async () => {
+    verifies('promise.http.pass-auth')
+    const behaviour = withSession((asked) => answerJson(asked, {}))
+    const server = await serve((asked) => {
+      if (!isGet(asked)) return behaviour(asked)
+      if (told(asked) === 'Bearer b') return openEvents(asked)
+      if (asked.request.headers['last-event-id'] !== undefined) return void asked.response.writeHead(401).end()
+      openEvents(asked)
+      asked.response.end('id: e1\nretry: 1\ndata: {"jsonrpc":"2.0","method":"notifications/x"}\n\n')
+    })
+    const session = open(server, { passAuth: true })
+    session.child.authorize?.('Bearer a')
+    await session.begins()
+    await server.next((asked) => isGet(asked) && asked.request.headers['last-event-id'] === 'e1')
+    session.says({ id: 2, method: 'tools/list' })
+    await session.answer(2)
+    session.child.authorize?.('Bearer b')
+    const { request } = await server.next((asked) => isGet(asked) && told(asked) === 'Bearer b')
+    expect(request.headers['last-event-id']).toBe('e1')
+  })
+
+  test('a server that refuses notifications/initialized is told it again with the next credential, before all else', async () => {
+    verifies('promise.http.pass-auth')
+    const behaviour = withSession((asked) => (isGet(asked) ? openEvents(asked) : answerJson(asked, {})))
+    const server = await serve((asked) =>
+      asked.message.method === 'initialize' ? behaviour(asked) : signsIn('Bearer b', behaviour)(asked),
+    )
+    const session = open(server, { passAuth: true })
+    await session.begins()
+    session.says({ id: 2, method: 'tools/list' })
+    expect((await session.refusal('2')).code).toBe('SERVER_SIGN_IN')
+    session.child.authorize?.('Bearer b')
+    for (const id of [3, 4]) session.says({ id, method: 'tools/list' })
+    await Promise.all([session.answer(3), session.answer(4)])
+    const taken = server.asked.filter((asked) => told(asked) === 'Bearer b' && !isGet(asked)).map(({ message }) => message.method)
+    expect(taken).toEqual(['notifications/initialized', 'tools/list', 'tools/list'])
+    await server.next((asked) => isGet(asked) && told(asked) === 'Bearer b')
+  })
+
   test('what waits goes with what was shown for it, not with what was shown since', async () => {
     verifies('promise.http.pass-auth')
     const waiting = Promise.withResolvers<Asked>()
