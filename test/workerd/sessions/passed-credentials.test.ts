@@ -393,6 +393,11 @@ describe('nothing goes to the server', () => {
     const agent = await ScriptedAgent.connect(here.share, { instance: 'two' })
     const response = await ask(here.path, list(1), { token: 'one', session })
     expect(response.status).toBe(401)
+    const sessions = (): Promise<unknown> =>
+      runInDurableObject(stubOf(here.share), (_, { storage }) => storage.sql.exec('SELECT count(*) AS count FROM session').one()['count'])
+    const before = await sessions()
+    expect((await ask(here.path, INITIALIZE, { token: 'one' })).status).toBe(401)
+    expect(await sessions()).toBe(before)
     expect(agent.waiting).toEqual([])
   })
 })
