@@ -44,6 +44,7 @@ const AGENT_BASE = [
   'agent/mask.ts',
   'agent/node-version.ts',
   'agent/package.json',
+  'agent/web-limits.ts',
 ]
 const AGENT_CHANNEL = [...AGENT_BASE, 'agent/config', 'agent/server', 'agent/channel']
 const AGENT_WEB = [...AGENT_BASE, 'agent/config', 'agent/server/web-app.ts']

@@ -200,7 +200,7 @@ export class Intake {
     }
   }
 
-  #deliverCall({ key, method, id, token, principal = this.#owner }: Call, body: Uint8Array): void {
+  #deliverCall({ key, method, id, token, auth, principal = this.#owner }: Call, body: Uint8Array): void {
     const { log, now, tellsPrincipal } = this.#context
     const call = this.accepted.get(key)
     if (call === undefined) return
@@ -211,39 +211,40 @@ export class Intake {
     if (!this.running.start(call, idSeen, tokenSeen, now())) return this.fail(call, { code: 'DUPLICATE_ID', executed: 'no' })
     log.debug('call.begin', { ch: this.#ch, key, method, bytes: body.length })
     const ours = assigned === undefined ? body : writeOver(body, token === undefined ? [id] : [id, token], assigned)
-    this.#write(tellsPrincipal === true && principal !== undefined ? withPrincipal(ours, principal) : ours, (taken) => {
+    const written = (taken: boolean): void => {
       call.written = taken
       // Who has closed its stdin can do nothing more for anyone; its end fails its calls.
       if (!taken) void this.#child.stop()
-    })
+    }
+    this.#write(tellsPrincipal === true && principal !== undefined ? withPrincipal(ours, principal) : ours, written, auth)
   }
 
-  #deliverNotify({ key, cancels, requestId }: Notify, body: Uint8Array): void {
+  #deliverNotify({ key, cancels, requestId, auth }: Notify, body: Uint8Array): void {
     const isShared = this.#ids === 'assign'
     const call = cancels === undefined ? undefined : this.accepted.tagged(cancels)
     if (call === undefined) {
       // On a shared channel the id in it could be anyone's.
-      return cancels !== undefined && isShared ? this.#passed(key) : this.#pass(key, body)
+      return cancels !== undefined && isShared ? this.#passed(key) : this.#pass(key, body, auth)
     }
     const id = this.running.cancel(call.key, this.#context.now())
     // A handshake may not be cancelled (MCP 2025-11-25, basic/utilities/cancellation), and its client may try again.
     if (id === undefined || isHandshake(call)) this.#passed(key)
-    else this.#pass(key, isShared && requestId !== undefined ? writeOver(body, [requestId], id) : body)
+    else this.#pass(key, isShared && requestId !== undefined ? writeOver(body, [requestId], id) : body, auth)
     this.fail(call, { code: 'CANCELLED', executed: executedOf(call) })
   }
 
-  #deliverRespond({ ch, key, rawId }: Respond, body: Uint8Array): void {
+  #deliverRespond({ ch, key, rawId, auth }: Respond, body: Uint8Array): void {
     const id = canonicalId(rawId)
     if (this.asks.delete(id)) {
       this.#outbox.forgetAsk(id)
-      return this.#pass(key, this.#askTag === undefined ? body : withOwnId(rawId, body))
+      return this.#pass(key, this.#askTag === undefined ? body : withOwnId(rawId, body), auth)
     }
     this.#context.log.warn('client.unknown_answer', { ch, bytes: body.length, meaning: 'late, repeated or invented: dropped' })
     this.#passed(key)
   }
 
-  #pass(key: string, body: Uint8Array): void {
-    this.#write(body, (taken) => (taken ? this.#passed(key) : this.#undeliverable(key)))
+  #pass(key: string, body: Uint8Array, auth: string | undefined): void {
+    this.#write(body, (taken) => (taken ? this.#passed(key) : this.#undeliverable(key)), auth)
   }
 
   #passed(key: string): void {
@@ -258,16 +259,17 @@ export class Intake {
   }
 
   /** Writes one message as one line. Line ends, which in JSON are white space only, become spaces. */
-  #write(body: Uint8Array, done: (taken: boolean) => void): void {
+  #write(body: Uint8Array, done: (taken: boolean) => void, auth?: string): void {
     const line = new Uint8Array(body.length + 1)
     line.set(body)
     for (const end of [0x0a, 0x0d]) for (let at = line.indexOf(end); at !== -1; at = line.indexOf(end, at + 1)) line[at] = 0x20
     line[body.length] = 0x0a
     this.#inbox.countUnread(line.length)
-    this.#child.write(line, (taken) => {
+    const written = (taken: boolean): void => {
       this.#inbox.countUnread(-line.length)
       done(taken)
-    })
+    }
+    this.#child.write(line, written, auth)
   }
 
   #send(frame: AgentFrame): void {

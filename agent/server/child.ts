@@ -54,9 +54,12 @@ export interface Child {
   readonly pid: number | undefined
   /** A line of stdout whose end has not come, or undefined where it has more bytes than that. */
   unfinished(mostBytes: number): Uint8Array | undefined
-  /** `done` is called once: with true when the kernel has taken the bytes, false when the child is gone before. */
-  write(bytes: Uint8Array, done: (taken: boolean) => void): void
-  /** What its client shows for the server from now on. Without it there is nothing that could be shown. */
+  /**
+   * `done` is called once: with true when the kernel has taken the bytes, false when the child is gone before. `authorization`: what was shown
+   * with this message, whatever its client has shown since.
+   */
+  write(bytes: Uint8Array, done: (taken: boolean) => void, authorization?: string): void
+  /** What its client shows for the server from now on, for all that is no message of its own. Without it there is nothing that could be shown. */
   authorize?(authorization: string): void
   /** Stops reading stdout, so that the child waits in its own write. */
   pause(): void

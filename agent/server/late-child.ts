@@ -6,7 +6,7 @@ export class LateChild implements Child {
   readonly handlers: ChildHandlers
   readonly #began: (late: LateChild, line: Uint8Array) => void
   #child: Child | undefined
-  #waiting: { readonly line: Uint8Array; readonly done: (taken: boolean) => void }[] = []
+  #waiting: { readonly line: Uint8Array; readonly done: (taken: boolean) => void; readonly authorization: string | undefined }[] = []
   #isStopped = false
   #authorization: string | undefined
 
@@ -34,9 +34,9 @@ export class LateChild implements Child {
     if (this.#authorization !== undefined) child.authorize?.(this.#authorization)
     const waiting = this.#waiting
     this.#waiting = []
-    waiting.forEach(({ line, done }, index) => {
+    waiting.forEach(({ line, done, authorization }, index) => {
       if (index === 0 && knows) done(true)
-      else child.write(line, done)
+      else child.write(line, done, authorization)
     })
   }
 
@@ -44,10 +44,10 @@ export class LateChild implements Child {
     return this.#child?.unfinished(mostBytes)
   }
 
-  write(line: Uint8Array, done: (taken: boolean) => void): void {
-    if (this.#child !== undefined) return this.#child.write(line, done)
+  write(line: Uint8Array, done: (taken: boolean) => void, authorization?: string): void {
+    if (this.#child !== undefined) return this.#child.write(line, done, authorization)
     if (this.#isStopped) return done(false)
-    this.#waiting.push({ line, done })
+    this.#waiting.push({ line, done, authorization })
     if (this.#waiting.length === 1) this.#began(this, line)
   }
 

@@ -19,6 +19,12 @@ import { ToolList } from './tool-list.ts'
 type Params = Readonly<Record<string, unknown>>
 type Taken = (taken: boolean) => void
 
+/** A line, and what was shown with it. */
+interface Shown {
+  readonly line: Uint8Array
+  readonly authorization: string | undefined
+}
+
 const decoder = new TextDecoder()
 
 /** Starts processes that can be used within the judge's bounds only. */
@@ -33,11 +39,13 @@ class PolicedChild implements Child {
   readonly #tools: ToolList
   /** Raw ids of the calls that wait for the list of tools, by canonical id. */
   readonly #held = new Map<string, string>()
+  /** What was shown with the call that asks for the list. */
+  #asking: string | undefined
 
   constructor(judge: PolicyJudge, handlers: ChildHandlers, start: (handlers: ChildHandlers) => Child) {
     this.#judge = judge
     this.#handlers = handlers
-    this.#tools = new ToolList((request) => this.#child.write(Buffer.from(`${request}\n`), () => {}))
+    this.#tools = new ToolList((request) => this.#child.write(Buffer.from(`${request}\n`), () => {}, this.#asking))
     this.#child = start({
       ...handlers,
       line: (bytes, of) => this.#heard(bytes, of),
@@ -78,26 +86,26 @@ class PolicedChild implements Child {
     this.#child.kill()
   }
 
-  write(line: Uint8Array, done: Taken): void {
+  write(line: Uint8Array, done: Taken, authorization?: string): void {
     const scanned = scanClientMessage(line, RELAYED_ROOT)
     // A relay that is as it should be has refused it.
     if (!scanned.ok) return done(true)
     const facts = scanned.value
-    if (facts.kind === 'result' || facts.kind === 'error') return this.#child.write(line, done)
+    if (facts.kind === 'result' || facts.kind === 'error') return this.#child.write(line, done, authorization)
     const params = paramsOf(line)
     const subject = subjectOf(facts.method, params, line)
-    if (facts.id === undefined) return this.#notify(line, facts, subject.kind === 'free', done)
+    if (facts.id === undefined) return this.#notify({ line, authorization }, facts, subject.kind === 'free', done)
     const rawId = facts.id.raw
     switch (subject.kind) {
       case 'free':
-        return this.#child.write(line, done)
+        return this.#child.write(line, done, authorization)
       case 'tool':
-        return this.#callTool(line, { rawId, name: subject.name, params }, done)
+        return this.#callTool({ line, authorization }, { rawId, name: subject.name, params }, done)
       case 'prompt':
-        return this.#decide(line, rawId, this.#judge.prompt(subject.name), done)
+        return this.#decide({ line, authorization }, rawId, this.#judge.prompt(subject.name), done)
       case 'resources':
         return this.#decide(
-          line,
+          { line, authorization },
           rawId,
           subject.uris.every((uri) => this.#judge.resource(uri)),
           done,
@@ -108,23 +116,24 @@ class PolicedChild implements Child {
   }
 
   /** A notification that is dropped is taken: nobody waits for more. */
-  #notify(line: Uint8Array, { requestId }: MessageFacts, isFree: boolean, done: Taken): void {
+  #notify({ line, authorization }: Shown, { requestId }: MessageFacts, isFree: boolean, done: Taken): void {
     // One that waits was never sent, and must not be any more.
     const wasHeld = requestId !== undefined && this.#held.delete(canonicalId(requestId.raw))
-    if (isFree && !wasHeld) this.#child.write(line, done)
+    if (isFree && !wasHeld) this.#child.write(line, done, authorization)
     else done(true)
   }
 
-  #callTool(line: Uint8Array, { rawId, name, params }: { rawId: string; name: string; params: Params }, done: Taken): void {
+  #callTool({ line, authorization }: Shown, { rawId, name, params }: { rawId: string; name: string; params: Params }, done: Taken): void {
     const id = canonicalId(rawId)
     if (this.#held.size >= MAX_CALLS_BEHIND_LIST) return this.#refuse(rawId, 'BACKLOG_FULL', done)
     this.#held.set(id, rawId)
     let isWaiting = false
+    this.#asking = authorization
     this.#tools.tell(params, (factsOf) => {
       // Its client has cancelled it.
       if (!this.#held.delete(id)) return
       const isAllowed = this.#judge.toolCall(name, factsOf(name), readArguments(line)) === 'allowed'
-      this.#decide(line, rawId, isAllowed, isWaiting ? () => {} : done)
+      this.#decide({ line, authorization }, rawId, isAllowed, isWaiting ? () => {} : done)
     })
     if (!this.#held.has(id)) return
     isWaiting = true
@@ -132,8 +141,8 @@ class PolicedChild implements Child {
     done(true)
   }
 
-  #decide(line: Uint8Array, rawId: string, isAllowed: boolean, done: Taken): void {
-    if (isAllowed) this.#child.write(line, done)
+  #decide({ line, authorization }: Shown, rawId: string, isAllowed: boolean, done: Taken): void {
+    if (isAllowed) this.#child.write(line, done, authorization)
     else this.#refuse(rawId, 'NOT_OFFERED', done)
   }
 

@@ -27,12 +27,21 @@ export function passFailure(
 const TOKEN_REVOKED = 'This token was revoked.'
 
 const NAMES_METADATA = 'resource_metadata='
+/** Quotes stand in no member's value. */
+const IS_NAMED = /[ ,]resource_metadata="/
 
-/** What its client is told whom the server itself wants to sign in: where that begins is the metadata that the relay gives in the server's place (RFC 9728 §5.1). */
+const NEEDS_KEY = 'This server signs its clients in by itself: come with a link that has a key in its URL.'
+
+/**
+ * What its client is told whom the server itself wants to sign in: where that begins is the metadata that the relay gives in the server's place
+ * (RFC 9728 §5.1). `metadataUrl`: undefined of a client whose `Authorization` is the relay's.
+ */
 export function signInFailureAt(failure: Failure, metadataUrl: (() => string) | undefined): Failure {
-  const { code, challenge } = failure
+  const { code, executed, challenge } = failure
   const isOfServer = code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN'
-  if (!isOfServer || challenge === undefined || metadataUrl === undefined || challenge.includes(NAMES_METADATA)) return failure
+  if (!isOfServer || challenge === undefined || IS_NAMED.test(challenge)) return failure
+  // Its client would throw its credential away, or sign in at the relay again and again.
+  if (metadataUrl === undefined) return { code: 'SERVER_FORBIDDEN', ...(executed === undefined ? {} : { executed }), detail: NEEDS_KEY }
   return { ...failure, challenge: `${challenge}${challenge.includes('=') ? ',' : ''} ${NAMES_METADATA}"${metadataUrl()}"` }
 }
 

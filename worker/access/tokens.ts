@@ -71,12 +71,6 @@ export async function verifyToken(
   }
 }
 
-/** Whether this relay has signed a token, of whichever kind and share, and whether or not it has expired. */
-export async function isTokenOf(key: CryptoKey, token: string, nowMs: number): Promise<boolean> {
-  const read = await verifyToken(key, token, { kind: 'client', share: '' }, nowMs)
-  return read.ok || read.error !== 'wrong'
-}
-
 /** The share that a token says it is for, which proves nothing yet; undefined for what is no token. */
 export function shareNamedBy(token: string): string | undefined {
   if (token.length > MAX_CREDENTIAL_CHARS || !ONE_SPELLING.test(token)) return undefined

@@ -21,9 +21,20 @@ export const getServerResourceMetadata = behindDoor(async (c, { shareFor }) => {
   }
 })
 
-/** The agent says what is an object, and nothing of what it says is more than words to this relay. */
+/** Nothing of what the agent says is more than words to this relay. */
 function metadataResponse(json: string, resource: string): Response {
-  const metadata: unknown = JSON.parse(json)
-  const body = JSON.stringify({ ...(typeof metadata === 'object' ? metadata : {}), resource })
+  const body = bodyOf(json, resource)
+  if (body === undefined) return problemResponse('METADATA_UNREACHABLE')
   return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
+}
+
+/** Undefined for what is no object, or of more depth than can be written. */
+function bodyOf(json: string, resource: string): string | undefined {
+  try {
+    const metadata: unknown = JSON.parse(json)
+    const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)
+    return isObject ? JSON.stringify({ ...metadata, resource }) : undefined
+  } catch {
+    return undefined
+  }
 }

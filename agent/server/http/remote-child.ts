@@ -16,6 +16,8 @@ export interface Outgoing {
   readonly facts: MessageFacts
   /** The server may have got it. */
   readonly taken: () => void
+  /** What its client has shown for the server with it, as header fields. */
+  readonly credentials: Readonly<Record<string, string>>
 }
 
 /** Why a session is over, for its owner; `code` is what its first call fails with, where it never had an answer. */
@@ -43,7 +45,7 @@ export interface Wire {
 export interface RemotePort {
   readonly server: HttpServer
   readonly flow: Flow
-  /** What its client shows for the server, as header fields. */
+  /** What its client has shown last for the server, as header fields. */
   readonly credentials: Readonly<Record<string, string>>
   /** Whether the server has answered a call. */
   readonly hasAnswered: boolean
@@ -109,7 +111,7 @@ export class RemoteChild implements Child {
 
   unfinished(): undefined {}
 
-  write(bytes: Uint8Array, done: (taken: boolean) => void): void {
+  write(bytes: Uint8Array, done: (taken: boolean) => void, authorization?: string): void {
     // Nothing is told of it then: who asks finds out when the end is told, and that it was not taken.
     if (this.#end !== undefined || this.#isOver || this.#stopping !== undefined) return
     const scanned = scanMessage(bytes)
@@ -120,7 +122,9 @@ export class RemoteChild implements Child {
       isTaken = true
     }
     // A view would keep nothing else alive, but the line end is not part of the message.
-    const message = { bytes: bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes, facts: scanned.value, taken }
+    const line = bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes
+    const credentials = authorization !== undefined && this.#passesAuth ? { authorization } : this.#credentials
+    const message = { bytes: line, facts: scanned.value, taken, credentials }
     if (this.#held !== undefined) this.#held.push(message)
     else this.#send(message)
   }

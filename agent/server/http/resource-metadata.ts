@@ -80,13 +80,18 @@ async function readFrom(
   }
 }
 
-/** What a signature covers names the server's own address, and would be believed before all else (RFC 9728 §2.2). */
+/** What a signature covers names the server's own address, and would be believed before all else (RFC 9728 §2.2). What else names that address is of no use elsewhere. */
 function publicPart(said: Readonly<Record<string, unknown>>, origin: string): ResourceMetadata {
-  const { signed_metadata: _, ...metadata } = said
-  const { authorization_servers: named } = metadata
+  const { signed_metadata: _, authorization_servers: named, ...others } = said
   const issuers = Array.isArray(named) ? named.filter((issuer) => typeof issuer === 'string' && !isAt(issuer, origin)) : []
   if (issuers.length === 0) return { lacks: 'issuer' }
-  return { json: JSON.stringify({ ...metadata, authorization_servers: issuers }) }
+  try {
+    const told = Object.entries(others).filter(([, value]) => !JSON.stringify(value).toLowerCase().includes(origin))
+    return { json: JSON.stringify({ ...Object.fromEntries(told), authorization_servers: issuers }) }
+  } catch {
+    // Of more depth than can be written.
+    return { lacks: 'metadata' }
+  }
 }
 
 function isAt(url: string, origin: string): boolean {

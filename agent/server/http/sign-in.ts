@@ -12,6 +12,8 @@ const PASSED = ['scope', 'error', 'error_description'] as const
 const PART = /([!#$%&'*+\-.^_`|~\w]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[!#$%&'*+\-.^_`|~\w]+)|(?=[ \t,]|$))/g
 /** RFC 6750 §3 for all three. */
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+/** Many clients look for this anywhere in the field, also within what is quoted. */
+const METADATA = /resource_metadata/i
 
 /** The members of the first Bearer challenge, by their names in small letters; undefined where there is none. */
 export function bearerChallenge(field: string | undefined): ReadonlyMap<string, string> | undefined {
@@ -34,7 +36,9 @@ export function signInFailure({ statusCode, headers }: Pick<IncomingMessage, 'st
   if (members === undefined) return { code, executed: 'no', ...(statusCode === 401 && { challenge: 'Bearer' }) }
   const passed = PASSED.flatMap((name) => {
     const value = members.get(name)
-    return value === undefined || value.length > MAX_CHALLENGE_MEMBER_CHARS || !PLAIN.test(value) ? [] : [`${name}="${value}"`]
+    return value === undefined || value.length > MAX_CHALLENGE_MEMBER_CHARS || !PLAIN.test(value) || METADATA.test(value)
+      ? []
+      : [`${name}="${value}"`]
   })
   return { code, executed: 'no', challenge: ['Bearer', passed.join(', ')].filter((part) => part !== '').join(' ') }
 }

@@ -122,11 +122,11 @@ export class SseWire implements Wire {
     this.#port.settled()
   }
 
-  async #post(url: URL, { bytes, taken }: Outgoing, rawId: string | undefined): Promise<void> {
+  async #post(url: URL, { bytes, taken, credentials }: Outgoing, rawId: string | undefined): Promise<void> {
     const { server } = this.#port
     const request = new HttpRequest(
       server,
-      { method: 'POST', headers: { 'content-type': 'application/json', ...this.#port.credentials }, body: bytes },
+      { method: 'POST', headers: { 'content-type': 'application/json', ...credentials }, body: bytes },
       taken,
       url,
     )

@@ -33,8 +33,9 @@ export class StandingStream {
     return this.#wasRefused
   }
 
-  /** Resolves when the stream is not opened any more. Never rejects. */
+  /** Resolves when the stream is not opened any more; after a refusal it may be run again, and goes on where it was. Never rejects. */
   async run(): Promise<void> {
+    this.#wasRefused = false
     let pauseMs = HTTP_RETRY_MS
     for (let failures = 0; failures < HTTP_STREAM_TRIES;) {
       const came = await this.#once()

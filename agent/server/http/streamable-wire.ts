@@ -22,6 +22,10 @@ export class StreamableWire implements Wire, CallSession {
   readonly #calls = new Map<string, PostedCall>()
   readonly #notices = new Set<HttpRequest>()
   #standing: StandingStream | undefined
+  /** `notifications/initialized` that the server has refused for whom it came from: it serves nobody before it has that. */
+  #refusedBeginning: Outgoing | undefined
+  /** While that is told again. */
+  #beginning: Promise<void> | undefined
   /** Of revision 2026-07-28, as its requests claim it; `null` in a session of an older one. */
   #revision: string | null | undefined
   #sessionId: string | undefined
@@ -46,13 +50,13 @@ export class StreamableWire implements Wire, CallSession {
 
   /** A listening stream that was refused may be opened now. */
   authorized(): void {
-    if (this.#standing?.wasRefused !== true) return
-    this.#standing = undefined
-    this.#listen()
+    if (this.#standing?.wasRefused === true) void this.#standing.run()
   }
 
   async send(message: Outgoing): Promise<void> {
     const { kind, id, method } = message.facts
+    if (this.#refusedBeginning !== undefined) this.#beginAgain(this.#refusedBeginning, message)
+    if (this.#beginning !== undefined) await this.#beginning
     if (kind === 'request' && id !== undefined) return await this.#call(message, id.raw)
     if (method === 'notifications/cancelled' && this.#cancel(message)) return
     await this.#notify(message)
@@ -74,13 +78,13 @@ export class StreamableWire implements Wire, CallSession {
     response?.destroy()
   }
 
-  async postHeaders({ bytes, facts }: Outgoing): Promise<Readonly<Record<string, string>>> {
+  async postHeaders(message: Outgoing): Promise<Readonly<Record<string, string>>> {
+    const { bytes, facts, credentials } = message
     const revision = this.#revision
-    if (typeof revision !== 'string') return { ...POST, ...this.#sessionHeaders() }
-    const { credentials } = this.#port
+    if (typeof revision !== 'string') return { ...POST, ...this.#sessionHeaders(credentials) }
     const { method } = facts
     const tool = method === 'tools/call' ? nameIn(method, bytes) : undefined
-    const mirrored = tool === undefined ? [] : await this.#mirroredFor(bytes, tool, revision)
+    const mirrored = tool === undefined ? [] : await this.#mirroredFor(message, tool, revision)
     return { ...POST, ...credentials, ...modernHeaders({ method, revision, request: bytes }, mirrored) }
   }
 
@@ -116,25 +120,18 @@ export class StreamableWire implements Wire, CallSession {
     return isThere && this.#port.hasAnswered
   }
 
-  mayCorrect({ bytes, facts }: Outgoing): boolean {
-    if (!this.isModern || facts.method !== 'tools/call') return false
-    this.#port.server.tools.forget(this.#audience(bytes))
+  mayCorrect(message: Outgoing): boolean {
+    if (!this.isModern || message.facts.method !== 'tools/call') return false
+    this.#port.server.tools.forget(audienceOf(message))
     return true
   }
 
-  /** For whom a server's tools are: clients like this one, of which each that shows a credential is one by itself. */
-  #audience(call: Uint8Array): string {
-    const { name } = toolAudience(metaIn(call))
-    const { authorization } = this.#port.credentials
-    return authorization === undefined ? name : `${createHash('sha256').update(authorization).digest('base64')} ${name}`
-  }
-
   /** As the server has listed the tool to clients like this one. */
-  #mirroredFor(call: Uint8Array, tool: string, revision: string): Promise<readonly MirroredParam[]> {
+  #mirroredFor(message: Outgoing, tool: string, revision: string): Promise<readonly MirroredParam[]> {
     const { server } = this.#port
-    const { envelope = {} } = toolAudience(metaIn(call))
-    const headers = { ...POST, ...this.#port.credentials }
-    return server.tools.paramsOf(this.#audience(call), tool, (cursor) => askToolPage(server, { revision, envelope, cursor, headers }))
+    const { envelope = {} } = toolAudience(metaIn(message.bytes))
+    const headers = { ...POST, ...message.credentials }
+    return server.tools.paramsOf(audienceOf(message), tool, (cursor) => askToolPage(server, { revision, envelope, cursor, headers }))
   }
 
   async #call(message: Outgoing, rawId: string): Promise<void> {
@@ -158,10 +155,18 @@ export class StreamableWire implements Wire, CallSession {
     return this.isModern
   }
 
+  /** Once for each other credential. */
+  #beginAgain(refused: Outgoing, { credentials }: Outgoing): void {
+    if (credentials['authorization'] === refused.credentials['authorization']) return
+    this.#refusedBeginning = undefined
+    this.#beginning = this.#notify({ ...refused, credentials }).finally(() => (this.#beginning = undefined))
+  }
+
   /** A notification, or the answer to a request of the server. */
-  async #notify({ bytes, facts, taken }: Outgoing): Promise<void> {
+  async #notify(message: Outgoing): Promise<void> {
+    const { bytes, facts, taken, credentials } = message
     const version =
-      typeof this.#revision === 'string' ? { 'mcp-protocol-version': this.#revision, ...this.#port.credentials } : this.#sessionHeaders()
+      typeof this.#revision === 'string' ? { 'mcp-protocol-version': this.#revision, ...credentials } : this.#sessionHeaders(credentials)
     const request = new HttpRequest(this.#port.server, { method: 'POST', headers: { ...POST, ...version }, body: bytes }, taken)
     this.#notices.add(request)
     const response = await request.response.catch((error: unknown) => {
@@ -172,7 +177,9 @@ export class StreamableWire implements Wire, CallSession {
     response.resume()
     if (response.statusCode === 404 && this.hasSession)
       this.#port.over({ words: 'the server does not know the session any more: it was restarted', code: 'CHILD_DIED' })
-    if (facts.method === 'notifications/initialized' && isSuccess(response)) this.#listen()
+    if (facts.method !== 'notifications/initialized') return
+    if (isSuccess(response)) this.#listen()
+    else if (this.#port.server.signInFailure(response) !== undefined) this.#refusedBeginning = message
   }
 
   #listen(): void {
@@ -183,13 +190,20 @@ export class StreamableWire implements Wire, CallSession {
     void this.#standing.run()
   }
 
-  #sessionHeaders(): Record<string, string> {
+  #sessionHeaders(credentials = this.#port.credentials): Record<string, string> {
     return {
-      ...this.#port.credentials,
+      ...credentials,
       ...(this.#sessionId === undefined ? {} : { 'mcp-session-id': this.#sessionId }),
       ...(this.#version === undefined ? {} : { 'mcp-protocol-version': this.#version }),
     }
   }
+}
+
+/** For whom a server's tools are: clients like this one, of which each that shows a credential is one by itself. */
+function audienceOf({ bytes, credentials }: Outgoing): string {
+  const { name } = toolAudience(metaIn(bytes))
+  const { authorization } = credentials
+  return authorization === undefined ? name : `${createHash('sha256').update(authorization).digest('base64')} ${name}`
 }
 
 /** The revision that the answer to initialize names. */

@@ -15,12 +15,15 @@ export class FakeChild implements Child {
   stopped = false
   /** What its client has shown for the server, oldest first. */
   readonly shown: string[] = []
+  /** What was shown with each line. */
+  readonly shownWith: (string | undefined)[] = []
 
   constructor(handlers: ChildHandlers) {
     this.handlers = handlers
   }
 
-  write(bytes: Uint8Array, done: (taken: boolean) => void): void {
+  write(bytes: Uint8Array, done: (taken: boolean) => void, authorization?: string): void {
+    this.shownWith.push(authorization)
     const line = Buffer.from(bytes).toString('utf8')
     this.lines.push(line)
     this.written.push(JSON.parse(line) as Record<string, unknown>)

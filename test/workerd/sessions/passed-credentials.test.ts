@@ -350,6 +350,35 @@ describe('nothing goes to the server', () => {
     expect((await response).status).toBe(200)
   })
 
+  test('of a holder of a token of this relay, whom the server cannot send into signing in', async () => {
+    verifies('promise.http.pass-auth')
+    const { agent, share } = await place()
+    const response = ask(share.url, INITIALIZE, { token: share.clientToken })
+    await agent.expect('open')
+    refuse(agent, (await agent.expect('call')).header, 'SERVER_SIGN_IN', 'Bearer scope="a"')
+    const { status, headers } = await response
+    expect([status, headers.get('www-authenticate')]).toEqual([403, null])
+  })
+
+  test('of a session of another credential, or of none, to whoever shows nothing there', async () => {
+    verifies('promise.http.pass-auth')
+    const here = await place()
+    const { agent, path } = here
+    const other = await keyPath(here.share)
+    const { session } = await begun(here, 'one')
+    for (const [at, shown] of [
+      [path, {}],
+      [other, { token: 'one' }],
+      [other, {}],
+    ] as const)
+      for (const method of ['POST', 'GET', 'DELETE']) {
+        const body = method === 'POST' ? list(1) : undefined
+        expect([method, (await ask(at, body, { ...shown, session, method })).status]).toEqual([method, 404])
+      }
+    expect((await ask(path, undefined, { session, method: 'GET', more: { 'last-event-id': `${session}.1` } })).status).not.toBe(200)
+    expect(agent.waiting).toEqual([])
+  })
+
   test('of a bearer at the share itself, without a key', async () => {
     verifies('promise.http.pass-auth')
     const { agent, share } = await place()
@@ -364,6 +393,11 @@ describe('nothing goes to the server', () => {
     const agent = await ScriptedAgent.connect(here.share, { instance: 'two' })
     const response = await ask(here.path, list(1), { token: 'one', session })
     expect(response.status).toBe(401)
+    const sessions = (): Promise<unknown> =>
+      runInDurableObject(stubOf(here.share), (_, { storage }) => storage.sql.exec('SELECT count(*) AS count FROM session').one()['count'])
+    const before = await sessions()
+    expect((await ask(here.path, INITIALIZE, { token: 'one' })).status).toBe(401)
+    expect(await sessions()).toBe(before)
     expect(agent.waiting).toEqual([])
   })
 })
@@ -407,6 +441,16 @@ describe('the resource metadata of a key link', () => {
     expect(response.status).toBe(status)
     expect(await response.json()).toMatchObject({ code })
   })
+
+  test.each(['not JSON', '[]', 'null', '"text"', `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`])(
+    'is not what is no object, or cannot be written anew (%#)',
+    async (said) => {
+      const here = await place()
+      const response = await answered(here, here.path, (key) => here.agent.send({ type: 'metadata', key }, new TextEncoder().encode(said)))
+      expect(response.status).toBe(502)
+      expect(await response.json()).toMatchObject({ code: 'METADATA_UNREACHABLE' })
+    },
+  )
 
   test("is nobody's without the key, and an agent that leaves keeps nobody waiting for it", async () => {
     verifies('promise.http.pass-auth')

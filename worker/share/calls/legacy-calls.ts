@@ -97,7 +97,10 @@ export class LegacyCalls {
       return away
     }
     if (!this.#mayTake(request, channels.groupFor(session))) return this.#mayHaveRun(request)
-    if (isUnwanted(link, request)) return UNWANTED_CREDENTIAL
+    if (isUnwanted(link, request)) {
+      if (isInitialize && session.transport === 'http') store.endSession(session.id)
+      return UNWANTED_CREDENTIAL
+    }
     if (link.sessionEra === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = this.#parts.opener.ready(session, link, isInitialize)

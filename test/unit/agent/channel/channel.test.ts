@@ -195,6 +195,17 @@ describe('what a client shows for the server', () => {
     expect(scene.logged.join()).not.toContain('Bearer')
   })
 
+  test('goes with each message that waits, whatever is shown meanwhile', () => {
+    verifies('promise.http.pass-auth')
+    const scene = new TestChannel({ auth: 'Bearer a' })
+    scene.call(1, '1', { method: 'initialize', gate: true, auth: 'Bearer a' })
+    scene.call(2, '2', { auth: 'Bearer b' })
+    scene.relay({ type: 'notify', ch: 'c', key: keyOf(3), method: 'n', auth: 'Bearer c', size: 2 }, '{}')
+    scene.call(4, '4', { auth: 'Bearer a' })
+    scene.child.says(result(1))
+    expect(scene.child.shownWith).toEqual(['Bearer a', 'Bearer b', 'Bearer c', 'Bearer a'])
+  })
+
   test('is refused for one call, and the others go on', () => {
     verifies('promise.http.pass-auth')
     const scene = new TestChannel({ ids: 'assign' })

@@ -52,9 +52,9 @@ class Policed {
     this.#child.authorize?.(authorization)
   }
 
-  sends(message: Message | string): void {
+  sends(message: Message | string, authorization?: string): void {
     const text = typeof message === 'string' ? message : JSON.stringify({ jsonrpc: '2.0', ...message })
-    this.#child.write(Buffer.from(`${text}\n`), (taken) => void this.taken.push(taken))
+    this.#child.write(Buffer.from(`${text}\n`), (taken) => void this.taken.push(taken), authorization)
   }
 
   calls(id: number | string, name: string, args: Message = {}): void {
@@ -271,4 +271,17 @@ test('what a client shows reaches the server, and what that refuses for it the c
   policed.calls(4, 'look')
   policed.lists([SEEN])
   expect(policed.reached.at(-1)).toBe('tools/call')
+})
+
+test('what was shown with a call goes with it and with the list that is asked for it, whatever is shown while it waits', () => {
+  verifies('promise.http.pass-auth')
+  const policed = new Policed({ access: 'read' })
+  const call = (id: number): Message => ({ id, method: 'tools/call', params: { name: 'look', arguments: {} } })
+  policed.sends(call(1), 'Bearer a')
+  policed.sends(call(2), 'Bearer b')
+  policed.sends({ method: 'notifications/progress', params: {} }, 'Bearer c')
+  policed.sends({ id: 3, method: 'prompts/list' }, 'Bearer d')
+  policed.lists([SEEN])
+  expect(policed.reached).toEqual(['tools/list', 'notifications/progress', 'prompts/list', 'tools/call', 'tools/call'])
+  expect(policed.server.shownWith).toEqual(['Bearer a', 'Bearer c', 'Bearer d', 'Bearer a', 'Bearer b'])
 })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { ERRORS } from '../../../../protocol/error-table.ts'
 import { passFailure, signInFailureAt } from '../../../../worker/access/pass-failure.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 test.each([
   ['SHARE_EXPIRED', 410, 410],
@@ -28,5 +29,14 @@ test('signInFailureAt() tells a client where the metadata of its server is, once
   )
   for (const failure of [{ code: 'UNAUTHORIZED', challenge: 'Bearer' }, { code: 'SERVER_FORBIDDEN' }] as const)
     expect(signInFailureAt(failure, at)).toEqual(failure)
-  expect(signInFailureAt({ code: 'SERVER_SIGN_IN', challenge: 'Bearer' }, undefined).challenge).toBe('Bearer')
+  const words = { code: 'SERVER_SIGN_IN', challenge: 'Bearer error_description="no resource_metadata=here"' } as const
+  expect(signInFailureAt(words, at).challenge).toBe(`${words.challenge}, resource_metadata="${at()}"`)
+})
+
+test("signInFailureAt() sends nobody into signing in whose credential is the relay's, with which the server has nothing to do", () => {
+  verifies('promise.http.pass-auth')
+  for (const code of ['SERVER_SIGN_IN', 'SERVER_FORBIDDEN'] as const) {
+    const told = signInFailureAt({ code, executed: 'no', challenge: 'Bearer scope="a"' }, undefined)
+    expect(told).toEqual({ code: 'SERVER_FORBIDDEN', executed: 'no', detail: expect.stringContaining('a key in its URL') as string })
+  }
 })

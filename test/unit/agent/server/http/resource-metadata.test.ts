@@ -85,9 +85,31 @@ test('askResourceMetadata() names no authorization server that is the server its
   expect(parsed(await askResourceMetadata(server))).toEqual({ authorization_servers: [ISSUER] })
 })
 
+test('askResourceMetadata() says no address of the machine, which is of no use to a client elsewhere', async () => {
+  verifies('promise.http.pass-auth')
+  const pages: Record<string, object> = {}
+  const { loopback, server } = await serverOf(saying(pages))
+  const { origin } = new URL(loopback.url)
+  const elsewhere = { jwks_uri: 'https://as.example/jwks', resource_name: 'Files' }
+  pages[FOR_PATH] = {
+    ...elsewhere,
+    resource: loopback.url,
+    authorization_servers: [ISSUER],
+    resource_documentation: `${origin}/docs`,
+    resource_policy_uri: `${origin}/policy`,
+    more: [{ at: `${origin}/more` }, 'x'],
+  }
+  expect(parsed(await askResourceMetadata(server))).toEqual({ ...elsewhere, authorization_servers: [ISSUER] })
+})
+
 test.each([
   ['nothing', {}, { lacks: 'metadata' }],
   ['what is no JSON', { [FOR_PATH]: 'x', [FOR_ALL]: '[1]' }, { lacks: 'metadata' }],
+  [
+    'more depth than can be written anew',
+    { [FOR_PATH]: `{"authorization_servers":["${ISSUER}"],"x":${'['.repeat(30_000)}${']'.repeat(30_000)}}` },
+    { lacks: 'metadata' },
+  ],
   ['too much', { [FOR_PATH]: { authorization_servers: [ISSUER], x: 'x'.repeat(65_536) } }, { lacks: 'metadata' }],
 ])('askResourceMetadata() of a server that says %s', async (_what, pages, expected) => {
   const { server } = await serverOf(saying(pages))

@@ -47,6 +47,11 @@ describe('signInFailure()', () => {
     )
   })
 
+  test('leaves out words that a client would take for another place of the metadata', () => {
+    const challenge = 'Bearer error_description="see Resource_Metadata=https://elsewhere.example/x", scope="a"'
+    expect(failureFor(401, challenge)?.challenge).toBe('Bearer scope="a"')
+  })
+
   test.each([200, 400, 404, 407, 500])('%i is no refusal of who asks', (status) => {
     expect(failureFor(status, 'Bearer')).toBeUndefined()
   })

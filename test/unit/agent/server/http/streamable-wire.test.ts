@@ -419,6 +419,73 @@ describe('StreamableWire where its server signs clients in (--pass-auth)', () =>
     await server.next((asked) => isGet(asked) && told(asked) === 'Bearer b')
   })
 
+  test('a listening stream that is refused when it is opened again goes on behind its last event', async () => {
+    verifies('promise.http.pass-auth')
+    const behaviour = withSession((asked) => answerJson(asked, {}))
+    const server = await serve((asked) => {
+      if (!isGet(asked)) return behaviour(asked)
+      if (told(asked) === 'Bearer b') return openEvents(asked)
+      if (asked.request.headers['last-event-id'] !== undefined) return void asked.response.writeHead(401).end()
+      openEvents(asked)
+      asked.response.end('id: e1\nretry: 1\ndata: {"jsonrpc":"2.0","method":"notifications/x"}\n\n')
+    })
+    const session = open(server, { passAuth: true })
+    session.child.authorize?.('Bearer a')
+    await session.begins()
+    await server.next((asked) => isGet(asked) && asked.request.headers['last-event-id'] === 'e1')
+    session.says({ id: 2, method: 'tools/list' })
+    await session.answer(2)
+    session.child.authorize?.('Bearer b')
+    const { request } = await server.next((asked) => isGet(asked) && told(asked) === 'Bearer b')
+    expect(request.headers['last-event-id']).toBe('e1')
+  })
+
+  test('a server that refuses notifications/initialized is told it again with the next credential, before all else', async () => {
+    verifies('promise.http.pass-auth')
+    const behaviour = withSession((asked) => (isGet(asked) ? openEvents(asked) : answerJson(asked, {})))
+    const server = await serve((asked) =>
+      asked.message.method === 'initialize' ? behaviour(asked) : signsIn('Bearer b', behaviour)(asked),
+    )
+    const session = open(server, { passAuth: true })
+    await session.begins()
+    session.says({ id: 2, method: 'tools/list' })
+    expect((await session.refusal('2')).code).toBe('SERVER_SIGN_IN')
+    session.child.authorize?.('Bearer b')
+    for (const id of [3, 4]) session.says({ id, method: 'tools/list' })
+    await Promise.all([session.answer(3), session.answer(4)])
+    const taken = server.asked.filter((asked) => told(asked) === 'Bearer b' && !isGet(asked)).map(({ message }) => message.method)
+    expect(taken).toEqual(['notifications/initialized', 'tools/list', 'tools/list'])
+    await server.next((asked) => isGet(asked) && told(asked) === 'Bearer b')
+  })
+
+  test('what waits goes with what was shown for it, not with what was shown since', async () => {
+    verifies('promise.http.pass-auth')
+    const waiting = Promise.withResolvers<Asked>()
+    const behaviour = withSession((asked) => answerJson(asked, {}))
+    const server = await serve((asked) => {
+      if (asked.message.method === 'notifications/initialized') waiting.resolve(asked)
+      else behaviour(asked)
+    })
+    const session = open(server, { passAuth: true })
+    session.child.authorize?.('Bearer a')
+    await session.begins()
+    const { response } = await waiting.promise
+    for (const [id, authorization] of [
+      [2, 'Bearer nobody'],
+      [3, 'Bearer a'],
+    ] as const) {
+      session.child.authorize?.(authorization)
+      session.child.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"tools/list"}\n`), () => {}, authorization)
+    }
+    response.writeHead(202).end()
+    await Promise.all([session.answer(2), session.answer(3)])
+    const shownFor = (id: number): string | undefined => {
+      const asked = server.asked.find(({ message }) => message.id === id)
+      return asked && told(asked)
+    }
+    expect([shownFor(2), shownFor(3)]).toEqual(['Bearer nobody', 'Bearer a'])
+  })
+
   test('403 reaches the client as such, with the scope that is wanted', async () => {
     verifies('promise.http.pass-auth')
     const server = await serve(
