@@ -1,13 +1,16 @@
 /** Agents of one share that serve different names (--serves), where one is lost or comes while calls run: no call runs twice, and none is told of another's agent. */
 import { describe, expect, test } from 'vitest'
 import type { Hello } from '../../../protocol/handshake.ts'
+import { CLOSE } from '../../../protocol/handshake.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { createShare, resetShare, TestClient, type TestShare } from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
+import { SseClient } from '../harness/sse-client.ts'
 
 const callOf = (id: number, name: string): string =>
   `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":{}}}`
+const said = (text: string): object => ({ result: { content: [{ type: 'text', text }] } })
 
 interface Scene {
   readonly share: TestShare
@@ -43,5 +46,56 @@ describe('a call that may have run', () => {
     const back = new SelfAnsweringAgent(link, 'newer', { tools: ['fs_read'] }, false)
     expect(await (await response).json()).toMatchObject({ error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
     expect(newer.count('tools/call') + back.count('tools/call')).toBe(0)
+  })
+})
+
+describe('a session over HTTP+SSE', () => {
+  test('is told of the loss of an agent for the calls that it had, and for no others', async () => {
+    verifies('promise.serves.once', 'promise.serves.away')
+    const { share, git, files } = await scene()
+    const client = await SseClient.connect(share)
+    await client.initialize()
+    await client.next()
+    git.held.add('git_log')
+    files.held.add('fs_read')
+    await client.post(callOf(1, 'git_log'))
+    await git.call('tools/call')
+    await client.post(callOf(2, 'fs_read'))
+    const running = await files.call('tools/call')
+    await git.agent.leave(CLOSE.GOING_AWAY)
+    expect(await client.next()).toMatchObject({ id: 1, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    files.answer(running, 'done')
+    expect(await client.next()).toMatchObject({ id: 2, ...said('done') })
+    await client.post(callOf(3, 'fs_read'))
+    await files.call('tools/call')
+    await files.agent.leave(CLOSE.GOING_AWAY)
+    expect(await client.next()).toMatchObject({ id: 3, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+  })
+
+  test('is told of a call that never reached its agent when that is back, and not when another is', async () => {
+    verifies('promise.serves.once')
+    const { share, git, files } = await scene()
+    const client = await SseClient.connect(share)
+    await client.initialize()
+    await client.next()
+    files.held.add('fs_read')
+    await client.post(callOf(1, 'fs_read'))
+    const running = await files.call('tools/call')
+    await git.agent.leave()
+    const [own = ''] = git.opened.keys()
+    const channels = [{ ch: own, n: git.agent.lastNumber(own) }]
+    await ScriptedAgent.connect(share, { agent: 'git', instance: 'git-1', patterns: ['a_git', 'git_*'], channels })
+    files.answer(running, 'done')
+    expect(await client.next()).toMatchObject({ id: 1, ...said('done') })
+    await client.post(callOf(2, 'fs_read'))
+    const lost = await files.call('tools/call')
+    await files.agent.leave()
+    await ScriptedAgent.connect(share, {
+      agent: 'files',
+      instance: 'files-1',
+      patterns: ['fs_*'],
+      channels: [{ ch: lost.header.ch, n: 1 }],
+    })
+    expect(await client.next()).toMatchObject({ id: 2, error: { data: { code: 'AGENT_LOST', executed: 'no' } } })
   })
 })
