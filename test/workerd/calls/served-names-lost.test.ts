@@ -1,8 +1,9 @@
 /** Agents of one share that serve different names (--serves), where one is lost or comes while calls run: no call runs twice, and none is told of another's agent. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Hello } from '../../../protocol/handshake.ts'
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { verifies } from '../../requirements/verifies.ts'
+import { postModern } from '../harness/handshake-child.ts'
 import { createShare, resetShare, TestClient, type TestShare } from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
@@ -97,5 +98,46 @@ describe('a session over HTTP+SSE', () => {
       channels: [{ ch: lost.header.ch, n: 1 }],
     })
     expect(await client.next()).toMatchObject({ id: 2, error: { data: { code: 'AGENT_LOST', executed: 'no' } } })
+  })
+})
+
+describe('a call of a tool that only reads, on an agent of other names', () => {
+  const spreading = { spreads: true } as const
+
+  test('goes over HTTP+SSE to all agents of these names that spread', async () => {
+    verifies('promise.serves.routed')
+    const { share, files } = await scene(spreading)
+    const other = await SelfAnsweringAgent.connect(share, 'other', files.offered, { patterns: ['fs_*'], join: 'replica', ...spreading })
+    for (const agent of [files, other]) agent.readOnly.add('fs_read')
+    const client = await SseClient.connect(share)
+    await client.initialize()
+    await client.next()
+    await client.post(callOf(1, 'fs_read'))
+    const lines = ['files', 'files: fs_read', 'other', 'other: fs_read'].map((text) => ({ type: 'text', text }))
+    expect(await client.next()).toMatchObject({ id: 1, result: { content: lines } })
+  })
+
+  test.each(['session', 'none'] as const)('is cancelled on all of them (%s)', async (by) => {
+    verifies('promise.serves.once')
+    const { share, files } = await scene(spreading)
+    const other = await SelfAnsweringAgent.connect(share, 'other', files.offered, { patterns: ['fs_*'], join: 'replica', ...spreading })
+    for (const agent of [files, other]) {
+      agent.readOnly.add('fs_read')
+      agent.held.add('fs_read')
+    }
+    const client = new TestClient(share)
+    const leave = new AbortController()
+    if (by === 'session') await client.initialize()
+    const params = { name: 'fs_read', arguments: {} }
+    const response =
+      by === 'session'
+        ? client.post(callOf(1, 'fs_read'))
+        : postModern(share, 'tools/call', params, {}, {}, leave.signal).catch(() => undefined)
+    const calls = await Promise.all([files, other].map((agent) => agent.call('tools/call')))
+    if (by === 'session') await client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}')
+    leave.abort()
+    await vi.waitFor(() => expect([files.cancelled, other.cancelled]).toEqual(calls.map(({ header }) => [header.tag])))
+    for (const [at, agent] of [files, other].entries()) if (calls[at]) agent.agent.fail(calls[at].header, 'CANCELLED', 'unknown')
+    await response
   })
 })
