@@ -4,7 +4,7 @@ import type { Hello } from '../../../protocol/handshake.ts'
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { postModern } from '../harness/handshake-child.ts'
-import { createShare, resetShare, TestClient, type TestShare } from '../harness/relay.ts'
+import { askAsOwner, createShare, resetShare, TestClient, type TestShare } from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
@@ -139,5 +139,32 @@ describe('a call of a tool that only reads, on an agent of other names', () => {
     await vi.waitFor(() => expect([files.cancelled, other.cancelled]).toEqual(calls.map(({ header }) => [header.tag])))
     for (const [at, agent] of [files, other].entries()) if (calls[at]) agent.agent.fail(calls[at].header, 'CANCELLED', 'unknown')
     await response
+  })
+})
+
+describe('what was held back of an agent', () => {
+  test.each([
+    ['is no first listing', ['fs_*']],
+    ['of all names neither', undefined],
+  ])('under other patterns %s', async (_what, patterns) => {
+    verifies('promise.serves.judged')
+    const share = await createShare({ pinning: 'on' })
+    const states = async (): Promise<object> => {
+      const { tools } = await (
+        await askAsOwner('GET', `/api/shares/${share.id}/tools`)
+      ).json<{ tools: { name: string; state: string }[] }>()
+      return Object.fromEntries(tools.map(({ name, state }) => [name, state]))
+    }
+    const before = { instance: 'one', ...(patterns === undefined ? {} : { patterns }) }
+    const files = await SelfAnsweringAgent.connect(share, 'files', { tools: ['fs_read'] }, before)
+    await vi.waitFor(async () => expect(await states()).toEqual({ fs_read: 'pinned' }))
+    await files.agent.leave(CLOSE.GOING_AWAY)
+    const offered = { tools: ['fs_read', 'fs_new'] }
+    const changed = await SelfAnsweringAgent.connect(share, 'files', offered, { ...before, instance: 'two' })
+    await vi.waitFor(async () => expect(await states()).toEqual({ fs_read: 'pinned', fs_new: 'new' }))
+    await changed.agent.leave(CLOSE.GOING_AWAY)
+    const anew = await SelfAnsweringAgent.connect(share, 'files', offered, { instance: 'three', patterns: ['fs_*', 'x'] })
+    await vi.waitFor(() => expect(anew.closed.length).toBeGreaterThan(0))
+    expect(await states()).toEqual({ fs_read: 'pinned', fs_new: 'new' })
   })
 })
