@@ -24,5 +24,5 @@ export const SPREAD_ANSWER_MS = 30_000
 /** Bytes of one agent's part of such an answer: with MAX_SPREAD_AGENTS of them a Worker holds 8 MiB. */
 export const MAX_SPREAD_ANSWER_BYTES = 512 * 1024
 
-/** How long one agent's page of a list is waited for that is made of several agents' (`--serves`): long enough for a server to start, and no longer than an agent that is away. */
+/** How long one agent's part of a list, all of its pages, is waited for that is made of several agents' (`--serves`): long enough for a server to start, and no longer than an agent that is away. */
 export const LIST_PART_MS = 20_000

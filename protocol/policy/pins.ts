@@ -117,14 +117,19 @@ export function withAccepted(pins: Pins, accepted: readonly PinnedEntry[], repla
   return count > MAX_PINS ? undefined : { ...merged, texts, ...(served === undefined ? {} : { served }) }
 }
 
+/** Sets of names that were listed. */
+export function listedSets({ served = [ALL_OTHER_NAMES] }: Pins): readonly string[] {
+  return served
+}
+
 /** Those of the sets of names of which nothing was listed yet. */
-export function unlistedSets({ served = [ALL_OTHER_NAMES] }: Pins, sets: readonly string[]): string[] {
-  return sets.filter((set) => !served.includes(set))
+export function unlistedSets(pins: Pins, sets: readonly string[]): string[] {
+  return sets.filter((set) => !listedSets(pins).includes(set))
 }
 
 /** Pins with what these sets list for the first time. Undefined when that would be too much, or too many sets. */
 export function withServedSets(pins: Pins, sets: readonly string[], entries: readonly PinnedEntry[]): Pins | undefined {
-  const served = [...(pins.served ?? [ALL_OTHER_NAMES]), ...sets]
+  const served = [...listedSets(pins), ...sets]
   return served.length > MAX_PINNED_SETS ? undefined : withAccepted({ ...pins, served }, entries, [])
 }
 

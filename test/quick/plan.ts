@@ -220,6 +220,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'calls/spread',
     'calls/served-names',
     'calls/served-names-kept',
+    'calls/served-names-lost',
     'modern-client/modern-listen',
     'agents/recovery',
     'sessions/session',

@@ -139,13 +139,15 @@ export type StreamControl =
       readonly rawId: string
       readonly rawToken?: string
       readonly restarted: boolean
+      /** Which agent has it. */
+      readonly agent?: string
       /** Of what may stand by: the page of a list, and the digest of the answer that is kept. */
       readonly standby?: { readonly cursor?: string; readonly listed: string }
     }
-  /** Share to the Worker of a session's stream: the calls under way will not be answered. */
-  | { readonly type: 'lost'; readonly failure: Failure }
-  /** Share to the Worker of a session's stream: the agent is back and knows these calls; the others never reached it. */
-  | { readonly type: 'held'; readonly keys: readonly string[] }
+  /** Share to the Worker of a session's stream: the calls that an agent has will not be answered. */
+  | { readonly type: 'lost'; readonly agent: string; readonly failure: Failure }
+  /** Share to the Worker of a session's stream: an agent is back and knows these calls; others that it was to have never reached it. */
+  | { readonly type: 'held'; readonly agent: string; readonly keys: readonly string[] }
   /** Share to the Worker of a session's stream: the relay answers a call by itself. */
   | { readonly type: 'answer'; readonly rawId: string; readonly result: string }
   | { readonly type: 'initialized'; readonly rawId: string; readonly answer: string; readonly revision?: string }

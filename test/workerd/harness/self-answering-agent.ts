@@ -38,6 +38,8 @@ export class SelfAnsweringAgent {
   readonly replays: Replay[] = []
   /** Calls of these tools are not answered: the test does it. */
   readonly held = new Set<string>()
+  /** Its tools that say that they only read. */
+  readonly readOnly = new Set<string>()
   offered: Offered
   /** Whether its server speaks 2026-07-28. */
   readonly #isModern: boolean
@@ -144,7 +146,7 @@ export class SelfAnsweringAgent {
       case 'initialize':
         return `{"protocolVersion":"2025-11-25","capabilities":${capabilities},"serverInfo":{"name":"${this.name}","version":"1"}`
       case 'tools/list':
-        return `{"tools":[${tools.map((name) => `{"name":"${name}","inputSchema":{"type":"object"},"n":1.0}`).join(',')}]`
+        return `{"tools":[${tools.map((name) => this.#tool(name)).join(',')}]`
       case 'prompts/list':
         return `{"prompts":[${prompts.map((name) => `{"name":"${name}"}`).join(',')}]`
       case 'resources/list':
@@ -158,6 +160,11 @@ export class SelfAnsweringAgent {
       default:
         return '{"said":true'
     }
+  }
+
+  #tool(name: string): string {
+    const more = this.readOnly.has(name) ? ',"annotations":{"readOnlyHint":true}' : ''
+    return `{"name":"${name}","inputSchema":{"type":"object"},"n":1.0${more}}`
   }
 
   #complete(result: string): string {

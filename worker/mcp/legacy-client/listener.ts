@@ -34,6 +34,8 @@ interface Pending extends ClientNames {
   readonly method: string
   readonly recorder: ListingRecorder | undefined
   readonly listed: string | undefined
+  /** Which agent has it; undefined where an earlier relay has announced it. */
+  readonly agent: string | undefined
 }
 
 export class Listener {
@@ -141,9 +143,9 @@ export class Listener {
       case 'probe':
         return this.messages.keepAlive()
       case 'lost':
-        return this.#failPending(new Set(), control.failure)
+        return this.#failPending(new Set(), control.failure, control.agent)
       case 'held':
-        return this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
+        return this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' }, control.agent)
       case 'answer':
         return this.messages.writeText(resultResponse(control.rawId, control.result))
       case 'initialized':
@@ -159,11 +161,11 @@ export class Listener {
   }
 
   /** A call has begun whose answer will come on this stream. */
-  #announce({ key, method, rawId, rawToken, restarted, standby }: Extract<StreamControl, { type: 'pending' }>): void {
+  #announce({ key, method, rawId, rawToken, restarted, agent, standby }: Extract<StreamControl, { type: 'pending' }>): void {
     const names = clientNames({ rawId, ...(rawToken === undefined ? {} : { rawToken }) })
     const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, method, canStandBy: true })
     if (this.#pending.size === 0) this.#pendingTicks = 0
-    this.#pending.set(rawId, { ...names, key, method, restarted, recorder, listed: standby?.listed })
+    this.#pending.set(rawId, { ...names, key, method, restarted, agent, recorder, listed: standby?.listed })
   }
 
   async #standBy({ standby, ...asked }: Extract<StreamControl, { type: 'standby' }>): Promise<void> {
@@ -194,10 +196,10 @@ export class Listener {
     })
   }
 
-  /** Answers the calls that will not be answered, all but those that the agent has. */
-  #failPending(held: ReadonlySet<string>, failure: Failure): void {
-    for (const { key, rawId } of this.#pending.values()) {
-      if (held.has(key)) continue
+  /** Answers the calls that will not be answered, all but those that the agent has. `of`: the agent that was to have them; without it, whoever. */
+  #failPending(held: ReadonlySet<string>, failure: Failure, of?: string): void {
+    for (const { key, rawId, agent = of } of this.#pending.values()) {
+      if (held.has(key) || (of !== undefined && agent !== of)) continue
       this.#pending.delete(rawId)
       this.messages.writeText(errorResponse(rawId, failure))
     }

@@ -1,7 +1,7 @@
 /** Has a share's server listed and pinned: when an agent has connected, and until that has succeeded once by any Worker whose client comes. */
 import { waitUntil } from 'cloudflare:workers'
 import { ALL_OTHER_NAMES, servingSet } from '../../../protocol/served-names.ts'
-import { firstPins, NOTHING_PINNED, PinSet, readPins, unlistedSets } from '../../../protocol/policy/pins.ts'
+import { firstPins, listedSets, NOTHING_PINNED, type Pins, PinSet, readPins, unlistedSets } from '../../../protocol/policy/pins.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { ListingTask, ServerEntry } from '../../contract/pinned-server.ts'
 import { hashedName, log } from '../../log.ts'
@@ -70,7 +70,7 @@ async function keep(share: ShareClient, task: ListingTask, { all, cut }: Offered
     const first = JSON.stringify({ ...firstPins(entries), ...(sets === undefined ? {} : { served: sets }) })
     return share.pinFirst({ first })
   }
-  const firstOf = text === undefined || sets === undefined ? [] : firstListed(entries, unlistedSets(readPins(text), sets), sets)
+  const firstOf = text === undefined || sets === undefined ? [] : firstListed(entries, readPins(text), sets)
   if (firstOf.length > 0) await share.pinFirst({ served: firstOf })
   const accepted = new Set(firstOf.flatMap((listed) => listed.entries.map(({ digest }) => digest)))
   if (text !== undefined) {
@@ -80,16 +80,16 @@ async function keep(share: ShareClient, task: ListingTask, { all, cut }: Offered
 }
 
 /**
- * What agents of these sets of names list for the first time, and may be trusted: no agent of another set that is there could have had
- * the name, so that nobody takes by a closer pattern what was accepted of another.
+ * What agents of these sets of names list for the first time, and may be trusted: no agent that was listed before, whether it is there or not, could
+ * have had the name. So nobody takes by a closer pattern what was accepted of another, nor has accepted by a new one what was held back.
  */
 function firstListed<E extends Pick<ServerEntry, 'kind' | 'name'>>(
   entries: readonly E[],
-  unlisted: readonly string[],
+  pins: Pins,
   sets: readonly string[],
 ): { readonly set: string; readonly entries: readonly E[] }[] {
-  const known = sets.filter((set) => !unlisted.includes(set))
-  const isNew = (entry: E): boolean => known.length === 0 || setOf(entry, known) === undefined
+  const unlisted = unlistedSets(pins, sets)
+  const isNew = (entry: E): boolean => setOf(entry, listedSets(pins)) === undefined
   return unlisted.map((set) => ({ set, entries: entries.filter((entry) => setOf(entry, sets) === set && isNew(entry)) }))
 }
 

@@ -3,6 +3,7 @@ import type { Failure } from '../../../protocol/errors.ts'
 import type { Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import { failureFrame } from '../../contract/failure-frame.ts'
+import { SHARED_GROUP } from '../../contract/groups.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { RestartNews } from './restart-news.ts'
 import type { ServedSets } from '../agents/served-sets.ts'
@@ -104,7 +105,7 @@ export class LostAgents {
       this.#parts.waiters.turnAway(key, Date.now())
       closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
     }
-    this.#tellSessions(agent, { type: 'held', keys })
+    this.#tellSessions({ type: 'held', agent, keys })
   }
 
   #failCallsOf(agent: string, failure: Failure): void {
@@ -112,7 +113,7 @@ export class LostAgents {
       if (!this.#repeat(waiter)) this.#parts.clientFrames.fail(waiter.key, failure)
     for (const { socket, key } of this.#parts.streams.callsOf(agent))
       if (!this.#repeatStream(socket)) this.#failStream(socket, key, failure)
-    this.#tellSessions(agent, { type: 'lost', failure })
+    this.#tellSessions({ type: 'lost', agent, failure })
   }
 
   /** A session whose initialize was under way has no child yet that could remember anything: it begins on another agent. */
@@ -145,11 +146,15 @@ export class LostAgents {
     else clientFrames.failUnlessOnItsWay(socket, failureFrame(key, failure))
   }
 
-  /** Workers of HTTP+SSE streams know themselves which calls wait on them. */
-  #tellSessions(agent: string, control: StreamControl): void {
+  /** Workers of HTTP+SSE streams know themselves which calls wait on them, and which agent has each. */
+  #tellSessions(control: Extract<StreamControl, { readonly agent: string }>): void {
+    const { channels } = this.#parts.store
+    const ofAll = channels.routed(SHARED_GROUP)
     for (const { socket, attachment } of this.#parts.streams.all()) {
-      const isConcerned = attachment.kind === 'session' && this.#parts.store.channels.get(attachment.group)?.agent === agent
-      if (isConcerned && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(control))
+      const { kind, group, session = '' } = attachment
+      if (kind !== 'session' || socket.readyState !== WebSocket.OPEN) continue
+      const isConcerned = [group, ...channels.routed(session), ...ofAll].some((one) => channels.get(one)?.agent === control.agent)
+      if (isConcerned) socket.send(JSON.stringify(control))
     }
   }
 }

@@ -278,7 +278,7 @@ export class LegacyCalls {
       ...namedOn(link, request),
       size,
     } as const
-    if (isForSession) this.#parts.sseSessions.announce(request, restarted, this.#parts.standbyAnswers.listed(request))
+    if (isForSession) this.#parts.sseSessions.announce(request, link.name, restarted, this.#parts.standbyAnswers.listed(request))
     const isReplaced = this.#parts.streams.isElsewhere(request, link.name)
     const outcome = isForSession
       ? this.#parts.sseSessions.posted(key, link)

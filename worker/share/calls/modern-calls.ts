@@ -10,6 +10,7 @@ import {
   besideGroup,
   BRIDGED_SHARED_GROUP,
   bridgedGroup,
+  clientsGroup,
   MODERN_SHARED_GROUP,
   modernGroup,
   routedGroups,
@@ -175,7 +176,7 @@ export class ModernCalls {
       return receipt
     })
     const groupOf = link.era === 'legacy' ? bridgedGroupOn : groupOn
-    this.#parts.spreadCalls.cancel(link, (other) => groupOf(other, group), call)
+    this.#parts.spreadCalls.cancel(link, (other) => groupOf(other, clientsGroup(group)), call)
     await Promise.all(receipts)
   }
 

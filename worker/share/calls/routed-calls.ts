@@ -131,13 +131,14 @@ export class RoutedCalls {
 
   /** Tells the children that serve a session on agents other than its own that its client has cancelled a call. One that does not run it has nothing to cancel. */
   cancel(session: Session, { requestId, method, body, size }: SendRequest): void {
-    const { store, channels, sender } = this.#parts
+    const { store, channels, sender, spreadCalls } = this.#parts
     if (requestId === undefined || body.length < size) return
     const cancels = { cancels: cancelTag(session.id, requestId.raw), requestId: requestId.span }
     for (const group of [...store.channels.routed(session.id), ...store.channels.routed(SHARED_GROUP)]) {
       const current = channels.current(group)
-      if (current !== undefined)
-        sender.send(current.link, { type: 'notify', ch: current.ch, key: randomKey(), method, ...cancels, size }, body)
+      if (current === undefined) continue
+      sender.send(current.link, { type: 'notify', ch: current.ch, key: randomKey(), method, ...cancels, size }, body)
+      spreadCalls.cancel(current.link, (other) => channels.groupOn(session, other), cancels.cancels)
     }
   }
 

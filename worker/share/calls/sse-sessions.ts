@@ -88,14 +88,16 @@ export class SseSessions {
     }
   }
 
-  /** A call begins: the stream's Worker keeps note of it. `listed`: digest of what is kept as the answer, see StandbyAnswers. */
-  announce({ session, key, method, cursor, rawId, rawToken }: SessionCallRequest, restarted: boolean, listed: string | undefined): void {
+  /** A call of this agent begins: the stream's Worker keeps note of it. `listed`: digest of what is kept as the answer, see StandbyAnswers. */
+  announce(request: SessionCallRequest, agent: string, restarted: boolean, listed: string | undefined): void {
+    const { session, key, method, cursor, rawId, rawToken } = request
     const pending: StreamControl = {
       type: 'pending',
       key,
       method,
       rawId,
       restarted,
+      agent,
       ...(rawToken === undefined ? {} : { rawToken }),
       ...(listed === undefined ? {} : { standby: { ...(cursor === undefined ? {} : { cursor }), listed } }),
     }

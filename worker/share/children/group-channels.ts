@@ -157,13 +157,13 @@ export class GroupChannels {
 
   /**
    * Whether the group's child may be sent this. What is resent must go to the same process of the agent, which knows its key
-   * if it has had it; another would run it a second time.
+   * if it has had it; another would run it a second time. Where agents serve different names another may have served this one then.
    */
   mayTake(group: string, { key, isResend = false, ageMs = 0 }: Resent & { readonly key: string }): boolean {
     if (!isResend) return true
     const current = this.current(group)
     if (current === undefined) return false
-    const movedAtMs = this.#store.channels.get(group)?.movedAtMs ?? 0
+    const movedAtMs = Math.max(this.#store.channels.get(group)?.movedAtMs ?? 0, this.#store.links.servedSinceMs)
     // It may have moved there with the very call that is resent: then the agent has said that it has it.
     return movedAtMs < Date.now() - ageMs - CALL_TRAVEL_MS || this.#links.holds(current.link, key)
   }

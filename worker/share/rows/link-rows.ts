@@ -15,6 +15,7 @@ export class LinkRows {
   create(): void {
     this.#sql.exec('CREATE TABLE IF NOT EXISTS link (name TEXT PRIMARY KEY, instance TEXT NOT NULL, lost_at_ms INTEGER) WITHOUT ROWID')
     this.#sql.exec('CREATE TABLE IF NOT EXISTS served (name TEXT PRIMARY KEY, patterns TEXT NOT NULL) WITHOUT ROWID')
+    this.#sql.exec('CREATE TABLE IF NOT EXISTS served_change (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL)')
     this.#served = undefined
   }
 
@@ -32,11 +33,15 @@ export class LinkRows {
   serves(name: string, set: string): void {
     const served = this.#servedOnes()
     if ((served.get(name) ?? '') === set) return
-    if (set === '') this.#unserve(name)
-    else {
-      this.#sql.exec('INSERT OR REPLACE INTO served VALUES (?, ?)', name, set)
-      served.set(name, set)
-    }
+    if (set === '') return this.#unserve(name)
+    this.#noteChange(name, set)
+    this.#sql.exec('INSERT OR REPLACE INTO served VALUES (?, ?)', name, set)
+    served.set(name, set)
+  }
+
+  /** Since when each name has been served by the same set of patterns as now, in milliseconds since 1970; 0 where none has ever changed. */
+  get servedSinceMs(): number {
+    return this.#sql.exec<{ atMs: number }>('SELECT at_ms AS atMs FROM served_change').toArray()[0]?.atMs ?? 0
   }
 
   /** The instance that last connected under this name, and since when its link is lost, in milliseconds since 1970. */
@@ -67,7 +72,16 @@ export class LinkRows {
     return this.#sql.exec<{ name: string; instance: string }>('SELECT name, instance FROM link WHERE lost_at_ms IS NULL').toArray()
   }
 
+  /** An agent comes to serve other names, or none. One of several that serve the same changes nothing. */
+  #noteChange(name: string, set: string | undefined): void {
+    const served = this.#servedOnes()
+    const others = new Set([...served].flatMap(([other, its]) => (other === name ? [] : [its])))
+    const isSame = (one: string | undefined): boolean => one === undefined || others.has(one)
+    if (!isSame(served.get(name)) || !isSame(set)) this.#sql.exec('INSERT OR REPLACE INTO served_change VALUES (0, ?)', Date.now())
+  }
+
   #unserve(name: string): void {
+    this.#noteChange(name, undefined)
     this.#sql.exec('DELETE FROM served WHERE name = ?', name)
     this.#servedOnes().delete(name)
   }

@@ -108,9 +108,10 @@ class PartReader {
 
   async read({ member, kind }: (typeof MEMBERS)[keyof typeof MEMBERS]): Promise<PartOfList> {
     const entries: ListedPart[] = []
+    const lateMs = Date.now() + LIST_PART_MS
     let cursor: string | undefined
     for (let pages = 0; pages < MAX_TOOL_PAGES; pages++) {
-      const answer = await this.#page(cursor)
+      const answer = await this.#page(cursor, lateMs - Date.now())
       if (!(answer instanceof Uint8Array)) return this.#missing(answer)
       const result = findPath(answer, rootOf(answer), 'result')
       // It has no such list, which is not to be said of the others.
@@ -126,8 +127,8 @@ class PartReader {
     return { entries }
   }
 
-  /** One page, or why there is none. */
-  async #page(cursor: string | undefined): Promise<Uint8Array | Failure> {
+  /** One page, or why there is none in this time. */
+  async #page(cursor: string | undefined, maxMs: number): Promise<Uint8Array | Failure> {
     const { cursor: _, ...params } = objectIn(this.#asked, 'params') ?? {}
     const { progressToken: __, ...meta } = objectIn(params, '_meta') ?? {}
     const wanted = {
@@ -154,7 +155,7 @@ class PartReader {
     }
     const renew = (news: News): Promise<Renewal> => Promise.resolve(this.#renewed(news, { request: part, body }))
     const courier = new Courier(this.#share.fork(), part, body, { renew })
-    const answer = await within(LIST_PART_MS, readAnswer(courier))
+    const answer = await within(maxMs, readAnswer(courier))
     courier.close()
     return answer ?? LATE
   }

@@ -5,6 +5,7 @@ import { CUT_CLOSE } from '../../../../../worker/contract/trust/pass.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../../../../worker/contract/streams.ts'
 import { KEEPALIVE_MS, MAX_REATTACHES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { Listener } from '../../../../../worker/mcp/legacy-client/listener.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { resetError, ScriptedShare } from '../../scripted-share.ts'
 import { CALLER, FACTS, KEY, response, rpcAnswer } from './modern-server.ts'
 
@@ -123,7 +124,7 @@ describe('Listener', () => {
     const text = response('{}')
     share.socket.pass({ type: 'answer', ch: 'sess.1', n: 1, at: 0, size: text.length, key: KEY, ra, id: [22, 23], failed: false }, text)
     expect(await messages()).toEqual([{ jsonrpc: '2.0', id: 'a', result: {} }])
-    share.socket.tell({ type: 'lost', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
+    share.socket.tell({ type: 'lost', agent: 'a', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
     expect(await messages()).toHaveLength(1)
   })
 
@@ -138,10 +139,21 @@ describe('Listener', () => {
     const { share, messages } = await listening()
     share.socket.tell(PENDING)
     share.socket.tell({ ...PENDING, key: 'f'.repeat(32), rawId: '8' })
-    share.socket.tell({ type: 'held', keys: [KEY] })
+    share.socket.tell({ type: 'held', agent: 'a', keys: [KEY] })
     expect(await messages()).toMatchObject([{ id: 8, error: { data: { code: 'AGENT_LOST', executed: 'no' } } }])
-    share.socket.tell({ type: 'lost', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
+    share.socket.tell({ type: 'lost', agent: 'a', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
     expect(await messages()).toMatchObject([{ id: 8 }, { id: 'a', error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } }])
+  })
+
+  test('fails no calls of another agent than of which it is told', async () => {
+    verifies('promise.serves.once')
+    const { share, messages } = await listening()
+    share.socket.tell({ ...PENDING, agent: 'b' })
+    share.socket.tell({ type: 'held', agent: 'a', keys: [] })
+    share.socket.tell({ type: 'lost', agent: 'a', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
+    expect(await messages()).toEqual([])
+    share.socket.tell({ type: 'lost', agent: 'b', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
+    expect(await messages()).toMatchObject([{ id: 'a', error: { data: { executed: 'unknown' } } }])
   })
 
   test.each<[string, StreamControl, unknown]>([

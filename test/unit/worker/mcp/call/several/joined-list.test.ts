@@ -4,6 +4,7 @@ import type { CallRequest } from '../../../../../../worker/contract/share-rpc.ts
 import { callRequest } from '../../../../../../worker/mcp/call/call-request.ts'
 import { joinedList, joining } from '../../../../../../worker/mcp/call/several/joined-list.ts'
 import { LIST_PART_MS } from '../../../../../../worker/routing-limits.ts'
+import { pause } from '../../../../../../worker/within.ts'
 import { verifies } from '../../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../../scripted-share.ts'
 import { messageOf } from '../../client-message.ts'
@@ -80,6 +81,17 @@ describe('joinedList()', () => {
     await vi.advanceTimersByTimeAsync(LIST_PART_MS)
     vi.useRealTimers()
     expect(await late).toContain('"tools":[{"name":"git_a","n":1.0}]')
+  })
+
+  test('waits no longer for all pages of an agent than for one', async () => {
+    verifies('promise.serves.away')
+    const more = tools(',"nextCursor":"more"', 'git_a')
+    vi.useFakeTimers()
+    const slow = [0.4, 0.8, 1.2].map((part) => pause(part * LIST_PART_MS).then(() => more))
+    const late = joined(new ScriptedShare().on('call', ...slow), { there: ['git_*'] })
+    await vi.advanceTimersByTimeAsync(LIST_PART_MS)
+    vi.useRealTimers()
+    expect(await late).toEqual(AWAY)
   })
 
   test('withholds a list that cannot be read for certain', async () => {
