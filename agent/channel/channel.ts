@@ -1,11 +1,12 @@
 /** One channel: joins a child to the relay, and sends what the child says, by the rules of docs/protocol.md. */
-import type { ErrorCode, Failure } from '../../protocol/errors.ts'
+import type { Failure } from '../../protocol/errors.ts'
 import { failedFrame } from '../../protocol/failed-frame.ts'
 import type { ChannelRelayFrame, Died, Open, Replay } from '../../protocol/frame.ts'
 import { OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { Child, ChildEnd, ChildHandlers } from '../server/child.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { ChildBeginning } from './child-beginning.ts'
+import { readChildEnd, type StopReason } from './child-end.ts'
 import { ChildMessages } from './child-messages.ts'
 import { ChildStartup } from '../server/child-startup.ts'
 import type { Start } from '../server/given-up-starts.ts'
@@ -17,9 +18,6 @@ export type ChannelFrame = Exclude<ChannelRelayFrame, { type: 'open' | 'close' }
 
 /** In place of a call's key, for a stream that belongs to no call. */
 const NO_CALL = '0'.repeat(32)
-
-/** Why the child is ended, other than by itself. */
-type StopReason = 'idle' | 'closed'
 
 export class Channel {
   readonly ch: string
@@ -255,20 +253,16 @@ export class Channel {
     void this.#child.stop()
   }
 
-  #gone({ exitCode, signal, stderr, startError, code, challenge, untaken = [] }: ChildEnd): void {
+  #gone(end: ChildEnd): void {
     this.#beginning.end()
     this.#startup.end()
-    // It may speak of other clients, and of the machine: it is the owner's, who has it in the log.
-    const words = this.#context.tellsStderr ? { stderr, detail: startError } : { stderr: '', detail: undefined }
-    const facts = { exitCode, signal, ...(words.stderr !== '' && { stderr: words.stderr }) }
-    // A session that its client has to sign in for says nothing of the server.
-    const isRefused = code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN'
-    if (isRefused) this.#stopReason ??= 'closed'
-    const reason: Died['reason'] = this.#stopReason ?? (this.#intake.hasAnswered ? 'exit' : 'start')
-    this.#intake.running.notTaken(untaken)
-    this.#intake.close(isRefused ? { code, ...(challenge !== undefined && { challenge }) } : this.#failure(facts, words.detail, code))
-    const lastWords = startError ?? this.#unreadable ?? stderr
-    this.#endWithout(reason, { ...facts, ...(lastWords !== '' && this.#stopReason === undefined && { lastWords }) }, startError)
+    const { tellsStderr } = this.#context
+    const state = { stopReason: this.#stopReason, hasAnswered: this.#intake.hasAnswered, unreadable: this.#unreadable, tellsStderr }
+    const { reason, failure, facts } = readChildEnd(end, state)
+    if (reason === 'closed') this.#stopReason ??= reason
+    this.#intake.running.notTaken(end.untaken ?? [])
+    this.#intake.close(failure)
+    this.#endWithout(reason, facts, end.startError)
     this.flush()
   }
 
@@ -290,13 +284,5 @@ export class Channel {
       (heir) => void (this.#heir = heir),
       (line) => log.child(this.ch, line),
     )
-  }
-
-  /** What calls fail with when the child is gone. */
-  #failure(facts: Omit<Failure, 'code'>, startError: string | undefined, startCode: ErrorCode = 'CHILD_START_FAILED'): Failure {
-    if (this.#stopReason !== undefined) return { code: 'CHANNEL_CLOSED' }
-    const detail = startError ?? this.#unreadable
-    const code = this.#intake.hasAnswered ? 'CHILD_DIED' : startCode
-    return { code, ...facts, ...(detail !== undefined && { detail }) }
   }
 }

@@ -12,6 +12,7 @@ import { isHandshake, type CallFailure, type CallEnd, type KeyState, type Runnin
 import type { ChannelContext } from './channel-context.ts'
 import { Inbox, type Inbound } from './inbox.ts'
 import type { CallAnswer } from './calls/kept-answers.ts'
+import { asLine } from './message-line.ts'
 import type { Outbox } from './outbox.ts'
 import { withPrincipal } from './principal-meta.ts'
 import { RunningCalls, type Address } from './calls/running-calls.ts'
@@ -258,12 +259,8 @@ export class Intake {
     this.#passed(key)
   }
 
-  /** Writes one message as one line. Line ends, which in JSON are white space only, become spaces. */
   #write(body: Uint8Array, done: (taken: boolean) => void, auth?: string): void {
-    const line = new Uint8Array(body.length + 1)
-    line.set(body)
-    for (const end of [0x0a, 0x0d]) for (let at = line.indexOf(end); at !== -1; at = line.indexOf(end, at + 1)) line[at] = 0x20
-    line[body.length] = 0x0a
+    const line = asLine(body)
     this.#inbox.countUnread(line.length)
     const written = (taken: boolean): void => {
       this.#inbox.countUnread(-line.length)

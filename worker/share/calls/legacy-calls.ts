@@ -1,7 +1,6 @@
 /** Requests and notifications of sessions: finds the session's agent and channel, sends them on, and waits where an answer is due. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { isTaskMethod } from '../../bridge/tasks.ts'
-import { MAX_HANDSHAKE_BYTES } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { Caller, CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/share-rpc.ts'
@@ -69,7 +68,7 @@ export class LegacyCalls {
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     if (waiters.isFullFor(request.principal)) return failed({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 })
     const isInitialize = request.method === 'initialize'
-    const session = isInitialize ? this.#begin(request) : sessions.of(request)
+    const session = isInitialize ? sessions.begin(request) : sessions.of(request)
     if ('code' in session) return failed(session)
     this.#parts.opener.shown(session.id, request.authorization)
     if (request.delivery === 'session' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
@@ -194,23 +193,6 @@ export class LegacyCalls {
       if (cancels.cancels !== undefined) this.#parts.spreadCalls.cancel(link, (other) => channels.groupOn(session, other), cancels.cancels)
     }
     return { kind: (await receipt) ? 'sent' : 'again' }
-  }
-
-  /** Starts the session of an initialize request, or finds the HTTP+SSE session that its stream has started. */
-  #begin(request: SessionCallRequest): Session | Failure {
-    const { store, sessions } = this.#parts
-    if (request.size > MAX_HANDSHAKE_BYTES) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
-    const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http', request.size)
-    if ('code' in session) return session
-    const kept = keptRequest(request, '')
-    if (request.delivery === 'session' && session.restarted && request.isResend !== true) {
-      // Its client begins anew after all: the session whose stream broke is nothing to it.
-      store.requests.drop(session.id, session.principal)
-      store.sessions.clearRestarted(session.id)
-    }
-    if (request.isRetry === true) store.requests.keep(session.id, 'initialize', kept)
-    else store.requests.begin(session.id, session.principal, kept)
-    return session
   }
 
   /** Another agent runs the call, if it may run twice. The child there shares no memory with the session's own. */

@@ -5,6 +5,7 @@ import {
   LEFT_SESSION_MS,
   MAX_ANONYMOUS_SESSIONS,
   MAX_BROKEN_SESSIONS,
+  MAX_HANDSHAKE_BYTES,
   MAX_KEPT_BYTES_OF_PRINCIPAL,
   MAX_KEPT_BYTES_OF_SESSION,
   MAX_SESSIONS,
@@ -12,11 +13,12 @@ import {
 } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import { apartInSession, type RootOf } from '../../contract/trust/principals.ts'
-import type { Caller } from '../../contract/share-rpc.ts'
+import type { Caller, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
+import { keptRequest } from '../rows/kept-requests.ts'
 import type { Store } from '../rows/store.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Streams } from '../clients/streams.ts'
@@ -70,6 +72,23 @@ export class Sessions {
     sessions.claim(session.id, caller.principal)
     requests.moved(session.principal, caller.principal)
     return this.of(caller)
+  }
+
+  /** Starts the session of an initialize request, or finds the HTTP+SSE session that its stream has started. */
+  begin(request: SessionCallRequest): Session | Failure {
+    const { store } = this.#parts
+    if (request.size > MAX_HANDSHAKE_BYTES) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
+    const session = request.delivery === 'session' ? this.of(request) : this.start(request, 'http', request.size)
+    if ('code' in session) return session
+    const kept = keptRequest(request, '')
+    if (request.delivery === 'session' && session.restarted && request.isResend !== true) {
+      // Its client begins anew after all: the session whose stream broke is nothing to it.
+      store.requests.drop(session.id, session.principal)
+      store.sessions.clearRestarted(session.id)
+    }
+    if (request.isRetry === true) store.requests.keep(session.id, 'initialize', kept)
+    else store.requests.begin(session.id, session.principal, kept)
+    return session
   }
 
   /** Starts the caller's session, or finds it. `bytes`: of what will be kept for it. */
