@@ -333,6 +333,13 @@ describe('nothing goes to the server', () => {
     expect((await fetchRelay(new URL(metadataUrl(path)).pathname)).status).toBe(404)
   })
 
+  test('where one child serves all, whatever its agent says: it would be used with the credentials of all', async () => {
+    verifies('promise.http.pass-auth')
+    const { agent, path } = await place({ passesAuth: true, isolation: 'share' })
+    expect((await ask(path, INITIALIZE, { token: 'one' })).status).toBe(401)
+    expect(agent.waiting).toEqual([])
+  })
+
   test('of a token of this relay, of another share neither; with one of this share its holder comes in as always', async () => {
     verifies('promise.http.pass-auth')
     const { agent, path, share } = await place()

@@ -80,7 +80,9 @@ export function linkFrom(
   wire: ForeignLink | undefined,
 ): AgentLink {
   const { agent: name, instance, isolation, product, era = 'legacy', initializes, serves = 'mcp', app, maxCalls, patterns } = hello
-  const { wantsPrincipal = false, hearsUnaccepted = false, passesAuth = false, asksApart = false, spreads = false } = hello
+  const { wantsPrincipal = false, hearsUnaccepted = false, asksApart = false, spreads = false } = hello
+  // A child that serves all would be used with the credentials of all.
+  const passesAuth = hello.passesAuth === true && isolation !== 'share'
   const sessionEra = initializes === true ? 'legacy' : era
   const wants = { wantsPrincipal, hearsUnaccepted, passesAuth, asksApart, spreads, set: servedSet(patterns) }
   return { socket, name, instance, isolation, era, sessionEra, ...wants, serves, app, maxCalls, product, connectedAtMs, wire }
