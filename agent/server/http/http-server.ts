@@ -68,7 +68,7 @@ export class HttpServer {
 
   /** How a request fails that it refuses for who asks it, where that is its client's to mend; undefined for any other response. */
   signInFailure(response: IncomingMessage): Failure | undefined {
-    const failure = this.passesAuth ? signInFailure(response) : undefined
+    const failure = this.passesAuth ? signInFailure(response, this.#url.origin) : undefined
     const named = failure && bearerChallenge(response.headers['www-authenticate'])?.get('resource_metadata')
     const url = named === undefined ? null : URL.parse(named)
     if (url?.origin === this.#url.origin) this.#metadataUrl = url

@@ -27,8 +27,11 @@ export function bearerChallenge(field: string | undefined): ReadonlyMap<string, 
   return members
 }
 
-/** How a request fails that the server refuses for who asks it; undefined for any other refusal. It has not run. */
-export function signInFailure({ statusCode, headers }: Pick<IncomingMessage, 'statusCode' | 'headers'>): Failure | undefined {
+/** How a request fails that the server refuses for who asks it; undefined for any other refusal. It has not run. `origin`: the server's, which no words tell. */
+export function signInFailure(
+  { statusCode, headers }: Pick<IncomingMessage, 'statusCode' | 'headers'>,
+  origin: string,
+): Failure | undefined {
   if (statusCode !== 401 && statusCode !== 403) return undefined
   const code = statusCode === 401 ? 'SERVER_SIGN_IN' : 'SERVER_FORBIDDEN'
   const members = bearerChallenge(headers['www-authenticate'])
@@ -36,11 +39,15 @@ export function signInFailure({ statusCode, headers }: Pick<IncomingMessage, 'st
   if (members === undefined) return { code, executed: 'no', ...(statusCode === 401 && { challenge: 'Bearer' }) }
   const passed = PASSED.flatMap((name) => {
     const value = members.get(name)
-    return value === undefined || value.length > MAX_CHALLENGE_MEMBER_CHARS || !PLAIN.test(value) || METADATA.test(value)
-      ? []
-      : [`${name}="${value}"`]
+    // A scope may be a URL, and must come as it is.
+    const isTelling = name === 'error_description' && value?.toLowerCase().includes(origin) === true
+    return value === undefined || isTelling || !isPlain(value) ? [] : [`${name}="${value}"`]
   })
   return { code, executed: 'no', challenge: ['Bearer', passed.join(', ')].filter((part) => part !== '').join(' ') }
+}
+
+function isPlain(value: string): boolean {
+  return value.length <= MAX_CHALLENGE_MEMBER_CHARS && PLAIN.test(value) && !METADATA.test(value)
 }
 
 function unquoted(value: string): string {

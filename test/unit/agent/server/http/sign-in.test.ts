@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { bearerChallenge, signInFailure } from '../../../../../agent/server/http/sign-in.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 
+const ORIGIN = 'http://localhost:8080'
+
 const failureFor = (statusCode: number, challenge?: string): ReturnType<typeof signInFailure> =>
-  signInFailure({ statusCode, headers: challenge === undefined ? {} : { 'www-authenticate': challenge } })
+  signInFailure({ statusCode, headers: challenge === undefined ? {} : { 'www-authenticate': challenge } }, ORIGIN)
 
 describe('bearerChallenge()', () => {
   test.each([
@@ -45,6 +47,12 @@ describe('signInFailure()', () => {
     expect(failureFor(401, `Bearer scope="${'a'.repeat(1025)}", error="ä", error_description="x"`)?.challenge).toBe(
       'Bearer error_description="x"',
     )
+  })
+
+  test('leaves out words that name the origin of the server, but not from a scope, which must come as it is', () => {
+    verifies('promise.http.pass-auth')
+    const challenge = `Bearer error_description="see ${ORIGIN.toUpperCase()}/help", scope="${ORIGIN}/read"`
+    expect(failureFor(401, challenge)?.challenge).toBe(`Bearer scope="${ORIGIN}/read"`)
   })
 
   test('leaves out words that a client would take for another place of the metadata', () => {
