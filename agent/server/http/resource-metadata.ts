@@ -14,6 +14,9 @@ export type ResourceMetadata = { readonly json: string } | { readonly lacks: Non
 
 const decoder = new TextDecoder()
 
+/** A scope may be a URL, and must come as it is. */
+const SCOPES = 'scopes_supported'
+
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
 /** Tells what clients are to know, secrets masked; and its owner, once, where they cannot do anything with it. What it returns never rejects. */
@@ -86,7 +89,7 @@ function publicPart(said: Readonly<Record<string, unknown>>, origin: string): Re
   const issuers = Array.isArray(named) ? named.filter((issuer) => typeof issuer === 'string' && !isAt(issuer, origin)) : []
   if (issuers.length === 0) return { lacks: 'issuer' }
   try {
-    const told = Object.entries(others).filter(([, value]) => !JSON.stringify(value).toLowerCase().includes(origin))
+    const told = Object.entries(others).filter(([name, value]) => name === SCOPES || !JSON.stringify(value).toLowerCase().includes(origin))
     return { json: JSON.stringify({ ...Object.fromEntries(told), authorization_servers: issuers }) }
   } catch {
     // Of more depth than can be written.

@@ -90,7 +90,8 @@ test('askResourceMetadata() says no address of the machine, which is of no use t
   const pages: Record<string, object> = {}
   const { loopback, server } = await serverOf(saying(pages))
   const { origin } = new URL(loopback.url)
-  const elsewhere = { jwks_uri: 'https://as.example/jwks', resource_name: 'Files' }
+  // A scope may be a URL, and must come as it is.
+  const elsewhere = { jwks_uri: 'https://as.example/jwks', resource_name: 'Files', scopes_supported: [`${origin}/read`] }
   pages[FOR_PATH] = {
     ...elsewhere,
     resource: loopback.url,
