@@ -168,3 +168,38 @@ describe('what was held back of an agent', () => {
     expect(await states()).toEqual({ fs_read: 'pinned', fs_new: 'new' })
   })
 })
+
+describe('agents of which one runs one process for all', () => {
+  test.each([
+    ['the own agent of a session', 'share', 'session'],
+    ['another', 'session', 'share'],
+  ] as const)('serve a bound client, where it is %s, by the lists of both', async (_what, first, second) => {
+    verifies('promise.serves.judged')
+    const share = await createShare()
+    const git = await SelfAnsweringAgent.connect(
+      share,
+      'git',
+      { tools: ['git_log', 'git_push'] },
+      { patterns: ['a_git', 'git_*'], isolation: first },
+    )
+    const files = await SelfAnsweringAgent.connect(share, 'files', { tools: ['fs_read'] }, { patterns: ['fs_*'], isolation: second })
+    const policy = { access: 'admin', tools: { allow: ['git_log', 'fs_*'] } }
+    const made = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy })
+    const { token } = await made.json<{ token: string }>()
+    const client = new TestClient({ ...share, clientToken: token })
+    await client.initialize()
+    const ask = async (id: number, name: string): Promise<unknown> => (await client.post(callOf(id, name))).json()
+    expect(await ask(1, 'git_log')).toMatchObject(said('git: git_log'))
+    expect(await ask(2, 'fs_read')).toMatchObject(said('files: fs_read'))
+    expect(await ask(3, 'git_push')).toMatchObject({ error: { data: { code: 'NOT_OFFERED' } } })
+    const lists = git.count('tools/list') + files.count('tools/list')
+    for (const [id, name] of [
+      [4, 'git_log'],
+      [5, 'fs_read'],
+      [6, 'git_log'],
+      [7, 'fs_read'],
+    ] as const)
+      await ask(id, name)
+    expect(git.count('tools/list') + files.count('tools/list')).toBe(lists)
+  })
+})

@@ -2,7 +2,7 @@
 import { ALL_OTHER_NAMES, type ServedName, servingSet } from '../../../protocol/served-names.ts'
 import { isListMethod } from '../../contract/listings.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
-import { clientsGroup, groupOf, routedGroups } from '../../contract/groups.ts'
+import { clientsGroup, groupOf, isBesideGroup, routedGroups, SHARED_GROUP } from '../../contract/groups.ts'
 import type { Store } from '../rows/store.ts'
 import type { AgentLink } from './agent-link.ts'
 import type { AgentLinks } from './links.ts'
@@ -60,18 +60,22 @@ export class ServedSets {
   }
 
   /**
-   * Names the state of the tools of a child; where calls go by name of all that its clients are listed. Differs for each link and child, and after
-   * each list_changed.
+   * Names the state of the tools of a child; where calls go by name of all that its clients are listed, whichever of their children it is. Differs for
+   * each link and child, and after each list_changed. `session`: whose call it is, which may have children of its own and one for all. A child that is
+   * judged by its own list alone, as beside its clients' own, has a state of its own.
    */
-  toolsVersion(link: AgentLink, ch: string): string {
-    if (!this.hasAny) return this.#links.toolsVersion(link, ch)
-    const main = clientsGroup(groupOf(ch))
+  toolsVersion(link: AgentLink, ch: string, session?: string): string {
+    const group = groupOf(ch)
+    if (!this.hasAny || isBesideGroup(group)) return this.#links.toolsVersion(link, ch)
+    const mains = session === undefined ? [clientsGroup(group)] : [session, SHARED_GROUP]
     const states = this.#links
       .withServer()
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       .map((one) => this.#links.toolsVersion(one, one.set))
-    const children = [main, ...routedGroups(main, this.all())].map((group) => this.#store.channels.get(group)?.generation ?? 0)
-    return `${states.join(' ')} ${main} ${children.join('.')}`
+    const sets = this.all()
+    const children = mains.flatMap((main) => [main, ...routedGroups(main, sets)])
+    const generations = children.map((one) => this.#store.channels.get(one)?.generation ?? 0)
+    return `${states.join(' ')} ${mains.join(' ')} ${generations.join('.')}`
   }
 
   /** The agent in whose time the tools had the state of this name, and that runs this tool; undefined when it is there no more. */

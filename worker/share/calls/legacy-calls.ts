@@ -209,7 +209,7 @@ export class LegacyCalls {
   #instead(request: SessionCallRequest, link: AgentLink, { ch }: GroupChannel): CallOutcome | undefined {
     const { servedSets, routedCalls } = this.#parts
     if (request.toolsVersion === undefined && !link.spreads && !servedSets.hasAny) return undefined
-    const toolsVersion = servedSets.toolsVersion(link, ch)
+    const toolsVersion = servedSets.toolsVersion(link, ch, request.session)
     const several =
       request.mayBeginTask === true ? undefined : routedCalls.several(request, link, toolsVersion, ({ sessionEra }) => sessionEra)
     return stale(request, toolsVersion) ?? several
