@@ -144,7 +144,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const servedSets = new ServedSets(links, store)
   const metadataAsks = new MetadataAsks(links)
   const channels = new GroupChannels({ store, links, servedSets, health, news, waiters, streams, callTurns })
-  const opener = new ChannelOpener(store, channels, rootOf)
+  const opener = new ChannelOpener(store, channels, servedSets, rootOf)
   const base = { store, links, servedSets, health, news, sender, metadataAsks, streams, waiters, ledger, runningCalls, channels, opener }
   const subscriptions = new Subscriptions(base)
   const listings = new ListingRows(ctx.storage.sql)

@@ -203,3 +203,22 @@ describe('agents of which one runs one process for all', () => {
     expect(git.count('tools/list') + files.count('tools/list')).toBe(lists)
   })
 })
+
+test('a child that is started anew is told of the subscriptions to what its agent serves, and of no others', async () => {
+  verifies('promise.serves.once')
+  const { share, git, files } = await scene()
+  const client = new TestClient(share)
+  await client.initialize()
+  const own = { patterns: ['a_git', 'git_*'], instance: 'git-2' }
+  const subscribe = (id: number, uri: string): Promise<Response> =>
+    client.post(`{"jsonrpc":"2.0","id":${id},"method":"resources/subscribe","params":{"uri":"${uri}"}}`)
+  const better = await SelfAnsweringAgent.connect(share, 'docs', { resources: ['doc:a'] }, { patterns: ['doc:*'] })
+  await subscribe(1, 'doc:a')
+  await subscribe(2, 'http://b')
+  expect([better, git, files].map((agent) => agent.count('resources/subscribe'))).toEqual([1, 1, 0])
+  await git.agent.leave(CLOSE.GOING_AWAY)
+  const anew = await SelfAnsweringAgent.connect(share, 'git', { tools: ['git_log'] }, own)
+  expect(await (await client.post(callOf(3, 'git_log'))).json()).toMatchObject(said('git: git_log'))
+  const told = anew.heard.filter(({ header }) => header.method === 'resources/subscribe')
+  expect(told.map(({ params }) => params['uri'])).toEqual(['http://b'])
+})

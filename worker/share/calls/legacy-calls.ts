@@ -130,7 +130,7 @@ export class LegacyCalls {
 
   /** A request that goes by its name to another agent than the session's own. */
   #aside(request: SessionCallRequest, session: Session, { group, link, away }: Aside): Promise<CallOutcome> | CallOutcome {
-    const { store, waiters, opener, servedSets } = this.#parts
+    const { store, waiters, opener } = this.#parts
     if (link === undefined) {
       const outcome = this.#onOtherAgent(request, session)
       if (outcome === undefined) waiters.turnAway(request.key, Date.now(), away.newsMark)
@@ -139,7 +139,7 @@ export class LegacyCalls {
     if (!this.#mayTake(request, group)) return this.#mayHaveRun(request)
     if (isUnwanted(link, request)) return UNWANTED_CREDENTIAL
     if (request.bridge !== undefined) return { kind: 'native' }
-    const channel = opener.readyRouted(session, link, (uri) => servedSets.serving({ kind: 'uri', text: uri }) === link.set)
+    const channel = opener.readyRouted(session, link)
     const local = settingKept(store, request, channel.group)
     if (local !== undefined) return this.#told(request, local)
     return this.#instead(request, link, channel) ?? this.#forward(request, channel, link, channel.isAnew)

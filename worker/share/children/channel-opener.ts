@@ -13,6 +13,7 @@ import type { Store } from '../rows/store.ts'
 import { Newest } from '../../newest.ts'
 import type { GroupChannel, GroupChannels } from './group-channels.ts'
 import { type AgentLink, sendFrame } from '../agents/agent-link.ts'
+import type { ServedSets } from '../agents/served-sets.ts'
 
 const encoder = new TextEncoder()
 
@@ -48,13 +49,15 @@ export interface RoutedChannel extends GroupChannel {
 export class ChannelOpener {
   readonly #store: Store
   readonly #channels: GroupChannels
+  readonly #servedSets: Pick<ServedSets, 'serving'>
   readonly #rootOf: RootOf
   /** What clients have shown last for the server itself, by session or by the name of their group. In memory only: whoever opens a channel has just shown it. */
   readonly #shown = new Newest<string>(MAX_SHOWN)
 
-  constructor(store: Store, channels: GroupChannels, rootOf: RootOf) {
+  constructor(store: Store, channels: GroupChannels, servedSets: Pick<ServedSets, 'serving'>, rootOf: RootOf) {
     this.#store = store
     this.#channels = channels
+    this.#servedSets = servedSets
     this.#rootOf = rootOf
   }
 
@@ -121,9 +124,9 @@ export class ChannelOpener {
 
   /**
    * The child that serves a session on an agent with another set of names than its own agent's. It is told the same handshake and log level,
-   * and the subscriptions to what is its own (`isIts`). `isAnew`: another served the session there before.
+   * and the subscriptions to what is its own. `isAnew`: another served the session there before.
    */
-  readyRouted(session: Session, link: AgentLink, isIts: (uri: string) => boolean): RoutedChannel {
+  readyRouted(session: Session, link: AgentLink): RoutedChannel {
     const isShared = link.isolation === 'share'
     const group = routedGroup(isShared ? SHARED_GROUP : session.id, link.set)
     const current = this.#channels.current(group)
@@ -138,7 +141,7 @@ export class ChannelOpener {
     this.#openChild(link, { ch, ids: isShared ? 'assign' : 'keep', ...asks }, session.principal)
     this.#call(link, ch, 'initialize', own ?? SHARED_HANDSHAKE, 'handshake', handshake)
     this.#sendInitialized(link, ch)
-    this.#replay(link, ch, isShared ? undefined : session.id, isIts)
+    this.#replay(link, ch, isShared ? undefined : session.id, (set) => set === link.set)
     return { ch, group, isAnew: generation > 1 }
   }
 
@@ -176,7 +179,7 @@ export class ChannelOpener {
     if (initialize !== undefined && handshake !== undefined) {
       this.#call(link, ch, 'initialize', initialize, isShared ? 'snapshot' : 'handshake', handshake)
       this.#sendInitialized(link, ch)
-      this.#replay(link, ch, isShared ? undefined : session.id)
+      this.#replay(link, ch, isShared ? undefined : session.id, (set) => set === undefined || set === link.set)
     }
     return { ch, group }
   }
@@ -186,14 +189,15 @@ export class ChannelOpener {
     this.#call(link, ch, method, { body, ...RELAY_ID, name: '' }, 'replay', randomKey())
   }
 
-  /** Log level and subscriptions of one session, or of all that share a child. */
-  #replay(link: AgentLink, ch: string, session: string | undefined, isIts = (_uri: string): boolean => true): void {
+  /** Log level and subscriptions of one session, or of all that share a child. `isIts`: whether a URI is for it, by the set of names that serves that, if any does. */
+  #replay(link: AgentLink, ch: string, session: string | undefined, isIts: (set: string | undefined) => boolean): void {
     const kept = (purpose: 'level' | 'subscribe'): KeptRequest[] =>
       session === undefined ? this.#store.requests.all(purpose) : this.#store.requests.of(session, purpose)
     const [level] = kept('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
     if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay', randomKey())
     for (const subscription of kept('subscribe'))
-      if (isIts(subscription.name)) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
+      if (isIts(this.#servedSets.serving({ kind: 'uri', text: subscription.name })))
+        this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
   #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner' | 'root'>, principal: string | undefined): void {
