@@ -193,6 +193,8 @@ async function measureAway(relay: ProfiledRelay, meter: Meter): Promise<void> {
   {
     await using _agent = await startAgent(relay, share, 'session')
     await client.open()
+    // What is behind that would be counted, too.
+    await relay.untilPinned(share)
   }
   // Its alarm would be counted.
   await delay(GRACE_MS + 1000)

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { bundleWorker } from '../../selfhost/build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from '../../selfhost/config.ts'
+import { until } from '../../test/harness/deadline.ts'
 import { StateFolder } from '../../test/harness/selfhost.ts'
 import { asObject, textField } from '../../test/harness/json.ts'
 import { NODE, Program, ROOT } from '../../test/harness/program.ts'
@@ -79,6 +80,16 @@ export class ProfiledRelay implements AsyncDisposable {
     const headers = { authorization: `Bearer ${OWNER_KEY}` }
     const facts = asObject(await (await fetch(`${this.origin}/api/shares/${share.id}`, { headers })).json())
     return textField(asObject(facts['counters']), 'incarnation')
+  }
+
+  /** Waits until the server of a share was listed and pinned, which goes on behind the first requests. */
+  async untilPinned(share: ShareAccess): Promise<void> {
+    const headers = { authorization: `Bearer ${OWNER_KEY}` }
+    const isPinned = async (): Promise<boolean> => {
+      const tools = asObject(await (await fetch(`${this.origin}/api/shares/${share.id}/tools`, { headers })).json())
+      return tools['unpinned'] !== undefined
+    }
+    await until(isPinned, 'the server to be pinned')
   }
 
   /** Runs the agent with Node's own options before it and the server's behind it. */
