@@ -5,7 +5,7 @@ import type { LinkEnd } from './link.ts'
 
 /** No close was heard (RFC 6455 §7.4.1). */
 const ABNORMAL = 1006
-/** Ends in a row that may come of something on the way, after which polls are tried: a relay that is restarted is back by then. */
+/** Ends in a row that may come of something on the way, after which polls are tried: a relay that is restarted, or a page that stood between for a moment, is past by then. */
 const MAX_DOUBTS = 2
 /** The same of links that the relay had welcomed: something has got through. */
 const MAX_WELCOMED_DOUBTS = 3
@@ -50,13 +50,12 @@ export class TransportChoice {
   }
 }
 
-/** `weak`: the same comes of a relay that is being restarted. */
+/** `weak`: the same comes of a relay that is being restarted, and what a stranger says may hold for this once. */
 function doubtOf(end: LinkEnd): 'sure' | 'weak' | 'none' {
   switch (end.kind) {
     case 'refused':
       if (end.code === 'UPGRADE_NEEDED') return 'sure'
-      if (end.code !== undefined) return 'none'
-      return [500, 502, 503, 504].includes(end.status) ? 'weak' : 'sure'
+      return end.code === undefined ? 'weak' : 'none'
     case 'unreachable':
       if (/timed out/i.test(end.reason)) return 'sure'
       return /hang up|ECONNRESET|EPIPE|closed before|invalid|unexpected/i.test(end.reason) ? 'weak' : 'none'

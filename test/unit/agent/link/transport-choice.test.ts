@@ -15,12 +15,13 @@ function closed(livedMs: number, code = 1006): LinkEnd {
 }
 
 const BLOCKED: readonly [string, LinkEnd][] = [
-  ...[200, 204, 302, 400, 403, 404, 407, 426, 501].map((status) => [`a stranger's ${status}`, stranger(status)] as [string, LinkEnd]),
   ['an upgrade that was taken out', { kind: 'refused', status: 426, code: 'UPGRADE_NEEDED', detail: '' }],
   ['a handshake that hangs', unreachable('Opening handshake has timed out')],
 ]
 const DOUBTED: readonly [string, LinkEnd][] = [
-  ...[502, 503, 504].map((status) => [`a gateway's ${status}`, stranger(status)] as [string, LinkEnd]),
+  ...[200, 204, 302, 400, 401, 403, 404, 407, 426, 501, 502, 503, 504].map(
+    (status) => [`a stranger's ${status}`, stranger(status)] as [string, LinkEnd],
+  ),
   ['a connection that is hung up', unreachable('socket hang up')],
   ['a reset', unreachable('read ECONNRESET')],
   ['a close before the hello', unreachable('closed before the hello')],
