@@ -32,6 +32,11 @@ export interface Failure {
   readonly requiredCapabilities?: Readonly<Record<string, unknown>>
 }
 
+/** Whether the server itself refuses a client, for which it is to sign in there, or may not do this. */
+export function isServerRefusal(code: ProblemCode | undefined): code is 'SERVER_SIGN_IN' | 'SERVER_FORBIDDEN' {
+  return code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN'
+}
+
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(ERRORS, text) && 'rpc' in ERRORS[text as ProblemCode]
 }

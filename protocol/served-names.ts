@@ -29,6 +29,11 @@ export function servedSet(patterns: readonly string[] = []): string {
   return [...new Set(patterns)].toSorted().join(BETWEEN)
 }
 
+/** The patterns of which a set is named. */
+export function patternsOf(set: string): readonly string[] {
+  return set === ALL_OTHER_NAMES ? [] : set.split(BETWEEN)
+}
+
 /** What a call goes by: the name of a tool or a prompt, or the URI of a resource, for which only patterns count that have a colon. */
 export interface ServedName {
   readonly kind: 'name' | 'uri'
@@ -50,9 +55,13 @@ export function servingSet(name: ServedName, sets: Iterable<string>): string | u
   return best?.set
 }
 
+/** The same of the sets of all agents of a share, where one without patterns takes what no other does. */
+export function takingSet(name: ServedName, sets: readonly string[]): string | undefined {
+  return servingSet(name, sets) ?? (sets.includes(ALL_OTHER_NAMES) ? ALL_OTHER_NAMES : undefined)
+}
+
 /** How many characters of a name the pattern of a set spells out that spells out most; undefined where none fits. */
 function spelledBy(set: string, { kind, text }: ServedName): number | undefined {
-  const patterns = set === ALL_OTHER_NAMES ? [] : set.split(BETWEEN)
-  const fitting = patterns.filter((pattern) => (kind === 'name' || pattern.includes(':')) && matchesGlob(pattern, text))
+  const fitting = patternsOf(set).filter((pattern) => (kind === 'name' || pattern.includes(':')) && matchesGlob(pattern, text))
   return fitting.length === 0 ? undefined : Math.max(...fitting.map((pattern) => pattern.replaceAll('*', '').length))
 }

@@ -1,5 +1,5 @@
 /** What the end of a child comes to: what its calls fail with, and what the relay is told of it. Pure. */
-import type { Failure } from '../../protocol/errors.ts'
+import { type Failure, isServerRefusal } from '../../protocol/errors.ts'
 import type { Died } from '../../protocol/frame.ts'
 import type { ChildEnd } from '../server/child.ts'
 
@@ -26,7 +26,7 @@ interface Ending {
 
 export function readChildEnd({ exitCode, signal, stderr, startError, code, challenge }: ChildEnd, state: ChannelState): Ending {
   // A session that its client has to sign in for says nothing of the server.
-  const isRefused = code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN'
+  const isRefused = isServerRefusal(code)
   const stopReason = state.stopReason ?? (isRefused ? 'closed' : undefined)
   const reason = stopReason ?? (state.hasAnswered ? 'exit' : 'start')
   // Its words may speak of other clients, and of the machine: they are the owner's, who has them in the log.

@@ -2,7 +2,6 @@
 import { errorResponse, type Failure } from '../../protocol/errors.ts'
 import type { Open } from '../../protocol/frame.ts'
 import { canonicalId, findMember, scanBatch, type MessageFacts, type ScanError, type Span } from '../../protocol/json/json-scan.ts'
-import { readAskId } from '../../protocol/ask-ids.ts'
 import { isIdText } from '../../protocol/json/json-id.ts'
 import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json/json-skip.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
@@ -15,7 +14,7 @@ import type { ChannelContext } from './channel-context.ts'
 import { ChildTasks } from './child-tasks.ts'
 import type { ChildStartup } from '../server/child-startup.ts'
 import type { Intake } from './intake.ts'
-import { withTaggedId } from './tagged-asks.ts'
+import { ownId, withTaggedId } from './tagged-asks.ts'
 import type { Outbox } from './outbox.ts'
 import { oversizedAnswerId } from '../server/oversized-answer.ts'
 import type { ChildMessage } from './kept-frame.ts'
@@ -88,11 +87,7 @@ export class ChildMessages {
       meaning: 'no stream was open for it in time: dropped',
     })
     if (message.type === 'ask' && this.#intake.asks.delete(canonicalId(message.rawId)))
-      this.#intake.reply(
-        errorResponse((this.#askTag === undefined ? undefined : readAskId(message.rawId))?.rawId ?? message.rawId, {
-          code: 'CLIENT_UNREACHABLE',
-        }),
-      )
+      this.#intake.reply(errorResponse(ownId(this.#askTag, message.rawId), { code: 'CLIENT_UNREACHABLE' }))
   }
 
   #message(line: Uint8Array, of: string | undefined): void {

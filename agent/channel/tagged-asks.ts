@@ -16,6 +16,11 @@ export function withTaggedId(tag: string | undefined, { raw, span }: RoutingValu
   return { raw: tagged, span: [span[0], span[0] + id.bytes.length], body: splice(body, [id]) }
 }
 
+/** The server's own id of such a request, whose channel may have no tag. */
+export function ownId(tag: string | undefined, rawId: string): string {
+  return tag === undefined ? rawId : (readAskId(rawId)?.rawId ?? rawId)
+}
+
 /** An answer to such a request, by the id that its server has given it. */
 export function withOwnId(rawId: string, body: Uint8Array): Uint8Array {
   const own = readAskId(rawId)

@@ -1,5 +1,5 @@
 /** What a client is told whose pass a Share does not let in. A link in a URL is never answered with a challenge, which would send clients into signing in. */
-import type { Executed, Failure } from '../../protocol/errors.ts'
+import { type Executed, type Failure, isServerRefusal } from '../../protocol/errors.ts'
 import type { PassRefusal } from '../contract/trust/trust-rpc.ts'
 import { PAUSED_RETRY_MS } from '../trust-limits.ts'
 import { type LinkHolder, MISSING_BEARER, TOKEN_EXPIRED } from './authenticate.ts'
@@ -38,8 +38,7 @@ const NEEDS_KEY = 'This server signs its clients in by itself: come with a link 
  */
 export function signInFailureAt(failure: Failure, metadataUrl: (() => string) | undefined): Failure {
   const { code, executed, challenge } = failure
-  const isOfServer = code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN'
-  if (!isOfServer || challenge === undefined || IS_NAMED.test(challenge)) return failure
+  if (!isServerRefusal(code) || challenge === undefined || IS_NAMED.test(challenge)) return failure
   // Its client would throw its credential away, or sign in at the relay again and again.
   if (metadataUrl === undefined) return { code: 'SERVER_FORBIDDEN', ...(executed === undefined ? {} : { executed }), detail: NEEDS_KEY }
   return { ...failure, challenge: `${challenge}${challenge.includes('=') ? ',' : ''} ${NAMES_METADATA}"${metadataUrl()}"` }

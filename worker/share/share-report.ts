@@ -1,4 +1,5 @@
 /** What a share tells its owner of itself, and of its agents only once they have shown that they are there. */
+import { ALL_OTHER_NAMES, patternsOf } from '../../protocol/served-names.ts'
 import { randomKey } from '../call-key.ts'
 import { RELAY_PRINCIPAL } from '../contract/pinned-server.ts'
 import { ROLL_CALL_FRESH_MS, ROLL_CALL_MS } from '../limits.ts'
@@ -66,7 +67,7 @@ export class ShareReport {
           ...(lastWords === undefined ? {} : { lastWords }),
           ...(foreign === undefined ? {} : { foreign }),
           ...(app === undefined ? {} : { app }),
-          ...(set === '' ? {} : { serves: set.split(',') }),
+          ...(set === ALL_OTHER_NAMES ? {} : { serves: patternsOf(set) }),
         }
         return { name, product, isolation, connectedAtMs, ...more }
       }),

@@ -2,6 +2,7 @@
  * Finds out which revisions an HTTP server speaks, as era.ts does of a process. A server that is not there says nothing of it,
  * and is asked again until it is: it may be started, or given what it wants, after the agent.
  */
+import { isServerRefusal } from '../../../protocol/errors.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { EraChoice } from '../../config/settings.ts'
 import { HTTP_PROBE_MAX_MS, HTTP_RETRY_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../../limits.ts'
@@ -103,7 +104,7 @@ class HttpEra implements EraFinding {
       refused: () => answer.resolve('sign-in'),
       stderr: () => {},
       gone: ({ startError, code }) => {
-        if (code === 'SERVER_SIGN_IN' || code === 'SERVER_FORBIDDEN') return answer.resolve('sign-in')
+        if (isServerRefusal(code)) return answer.resolve('sign-in')
         if (isFirst && startError !== undefined) log.error('server.fails', { meaning: `${startError}; it is looked for until it is there` })
         answer.resolve(undefined)
       },

@@ -1,6 +1,6 @@
 /** Has a share's server listed and pinned: when an agent has connected, and until that has succeeded once by any Worker whose client comes. */
 import { waitUntil } from 'cloudflare:workers'
-import { ALL_OTHER_NAMES, servingSet } from '../../../protocol/served-names.ts'
+import { takingSet } from '../../../protocol/served-names.ts'
 import { firstPins, listedSets, NOTHING_PINNED, type Pins, PinSet, readPins, unlistedSets } from '../../../protocol/policy/pins.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { ListingTask, ServerEntry } from '../../contract/pinned-server.ts'
@@ -97,7 +97,7 @@ function firstListed<E extends Pick<ServerEntry, 'kind' | 'name'>>(
 function setOf({ kind, name }: Pick<ServerEntry, 'kind' | 'name'>, sets: readonly string[]): string | undefined {
   if (kind === 'instructions' || kind === 'serverInfo') return undefined
   const named = kind === 'tools' || kind === 'prompts' ? ({ kind: 'name', text: name } as const) : ({ kind: 'uri', text: name } as const)
-  return servingSet(named, sets) ?? (sets.includes(ALL_OTHER_NAMES) ? ALL_OTHER_NAMES : undefined)
+  return takingSet(named, sets)
 }
 
 /** So that whoever looks after the relay finds why a tool is missing. Its share is known by its hashed name, as in other lines. */

@@ -1,11 +1,9 @@
 /** Makes the Responses of the MCP endpoints; the only place where a failure becomes one. */
 import { ERRORS } from '../../../protocol/error-table.ts'
-import { errorResponse, type Failure } from '../../../protocol/errors.ts'
+import { errorResponse, type Failure, isServerRefusal } from '../../../protocol/errors.ts'
 import { BEARER_CHALLENGE } from '../../access/authenticate.ts'
 
 const JSON_TYPE = 'application/json'
-/** What a server says for which its client signs in, or may do more once it has. */
-const OF_SERVER: ReadonlySet<string> = new Set(['SERVER_SIGN_IN', 'SERVER_FORBIDDEN'])
 
 /** A JSON-RPC error with the HTTP status of its code. `rawId` is the request's id as it was sent, if it is known. */
 export function failureResponse(failure: Failure, rawId = 'null', headers: Record<string, string> = {}): Response {
@@ -13,7 +11,7 @@ export function failureResponse(failure: Failure, rawId = 'null', headers: Recor
   const more = {
     ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }),
     ...(code === 'UNAUTHORIZED' ? { 'www-authenticate': challenge ?? BEARER_CHALLENGE } : {}),
-    ...(OF_SERVER.has(code) && challenge !== undefined ? { 'www-authenticate': challenge } : {}),
+    ...(isServerRefusal(code) && challenge !== undefined ? { 'www-authenticate': challenge } : {}),
   }
   return jsonResponse(errorResponse(rawId, failure), { ...headers, ...more }, ERRORS[code].http)
 }

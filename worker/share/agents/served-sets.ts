@@ -7,8 +7,13 @@ import type { Store } from '../rows/store.ts'
 import type { AgentLink } from './agent-link.ts'
 import type { AgentLinks } from './links.ts'
 
-/** A request that may run twice. */
-type Repeated = Pick<CallRequest, 'method' | 'tool' | 'about'>
+/** What of a request says where it goes. */
+type Named = Pick<CallRequest, 'method' | 'tool' | 'about'>
+
+/** What a request goes by; undefined for one that is for its client's own agent. */
+export function servedName({ method, tool = '', about }: Named): ServedName | undefined {
+  return method === 'tools/call' ? { kind: 'name', text: tool } : about
+}
 
 export class ServedSets {
   readonly #links: AgentLinks
@@ -53,9 +58,9 @@ export class ServedSets {
   }
 
   /** Whether an agent may run a request in the place of another: one that serves its name, of which nothing may be known any more. Lists are each agent's own. */
-  mayRun({ set }: AgentLink, { method, tool = '', about }: Repeated): boolean {
-    if (!this.hasAny || isListMethod(method)) return true
-    const name = method === 'tools/call' ? ({ kind: 'name', text: tool } as const) : about
+  mayRun({ set }: AgentLink, request: Named): boolean {
+    if (!this.hasAny || isListMethod(request.method)) return true
+    const name = servedName(request)
     return name !== undefined && this.serving(name) === set
   }
 

@@ -1,6 +1,6 @@
 /** Finds where requests go in a share whose agents serve different names (`--serves`): by the name that they are about, whichever agent is their client's own. Sends nothing. */
 import { readAskId } from '../../../protocol/ask-ids.ts'
-import type { ServedName } from '../../../protocol/served-names.ts'
+import { ALL_OTHER_NAMES, type ServedName } from '../../../protocol/served-names.ts'
 import type { ListPart, ListsToJoin } from '../../contract/call-parts.ts'
 import { routedGroup, SHARED_GROUP } from '../../contract/groups.ts'
 import { isListMethod } from '../../contract/listings.ts'
@@ -18,7 +18,7 @@ import { randomKey } from '../../call-key.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import type { AgentLinks } from '../agents/links.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
-import type { ServedSets } from '../agents/served-sets.ts'
+import { servedName, type ServedSets } from '../agents/served-sets.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import type { CanServe, GroupChannels } from '../children/group-channels.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -70,7 +70,7 @@ export class RoutedCalls {
     // The others' lists are not to wait for the session's own agent.
     if (own === undefined && part === undefined && request.bridge === undefined && isListMethod(request.method))
       return this.join(request, ownSet ?? '')
-    const name = nameOf(request)
+    const name = servedName(request)
     const set = part?.set ?? (name === undefined ? undefined : servedSets.serving(name))
     if (set === undefined) return name?.kind === 'name' ? unserved(name) : undefined
     const group = this.#groupOf(session, set)
@@ -91,7 +91,7 @@ export class RoutedCalls {
     const part = listPart(request)
     const isOwnLost = agent !== undefined && links.named(agent) === undefined
     const [first] = isOwnLost && isListMethod(request.method) ? this.#parts.servedSets.there() : []
-    const name = nameOf(request)
+    const name = servedName(request)
     const set = part?.set ?? first ?? (name === undefined ? undefined : servedSets.serving(name))
     if (set === undefined) return name?.kind === 'name' ? unserved(name) : undefined
     const childEra = request.bridge === undefined ? 'modern' : 'legacy'
@@ -175,7 +175,7 @@ export class RoutedCalls {
     const isLost = store.links.lost().some((lost) => servedSets.of(lost.name) === set)
     const isReplaceable = servedSets.there().includes(set)
     const isExpected = isLost || links.withServer().some((link) => link.set === set)
-    const patterns = set === '' ? 'an agent without --serves' : `an agent with --serves '${set}'`
+    const patterns = set === ALL_OTHER_NAMES ? 'an agent without --serves' : `an agent with --serves '${set}'`
     return { kind: 'away', isExpected, isReplaceable, newsMark: news.mark, failure: unserved(name, `${patterns} is not connected`).failure }
   }
 }
@@ -188,11 +188,6 @@ const PART_AWAY = failed({ code: 'AGENT_AWAY', executed: 'no' })
 function unserved(name: ServedName | undefined, why = 'no agent that is connected serves this name'): ReturnType<typeof failed> {
   const what = name === undefined ? '' : `${name.text.slice(0, SHOWN_CHARS)}: `
   return failed({ code: 'NAME_NOT_SERVED', executed: 'no', retryAfterMs: 2000, detail: `${what}${why}` })
-}
-
-/** What a request goes by; undefined for one that is for its client's own agent. */
-function nameOf({ method, tool = '', about }: CallRequest): ServedName | undefined {
-  return method === 'tools/call' ? { kind: 'name', text: tool } : about
 }
 
 function listPart({ spread }: CallRequest): ListPart | undefined {

@@ -1,4 +1,5 @@
 /** Sessions over HTTP+SSE, where everything goes out on the session's one stream: tells the Worker that holds it what will come. */
+import { isServerRefusal } from '../../../protocol/errors.ts'
 import { failedFrame, failureOf } from '../../../protocol/failed-frame.ts'
 import type { Failed } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
@@ -54,7 +55,7 @@ export class SseSessions {
   refused(failure: Failed): boolean {
     const post = this.#posts.get(failure.key)
     if (post === undefined) return false
-    const isRefusal = failure.code === 'SERVER_SIGN_IN' || failure.code === 'SERVER_FORBIDDEN'
+    const isRefusal = isServerRefusal(failure.code)
     post(isRefusal ? failed(failureOf(failure)) : ACCEPTED)
     return isRefusal
   }

@@ -1,4 +1,5 @@
 /** Rows of the agents that were let in, and since when their links are lost. Written when a link opens or closes. */
+import { ALL_OTHER_NAMES } from '../../../protocol/served-names.ts'
 
 /** Stands for the instance of an agent that has left in good order. */
 export const DEPARTED = ''
@@ -32,8 +33,8 @@ export class LinkRows {
   /** Notes which names an agent serves; the empty set is that of one that was not told. */
   serves(name: string, set: string): void {
     const served = this.#servedOnes()
-    if ((served.get(name) ?? '') === set) return
-    if (set === '') return this.#unserve(name)
+    if ((served.get(name) ?? ALL_OTHER_NAMES) === set) return
+    if (set === ALL_OTHER_NAMES) return this.#unserve(name)
     this.#noteChange(name, set)
     this.#sql.exec('INSERT OR REPLACE INTO served VALUES (?, ?)', name, set)
     served.set(name, set)

@@ -1,11 +1,5 @@
 /** One list made of those of several agents of a share that serve different names (`--serves`): of each what is its own, byte for byte. */
-import {
-  ALL_OTHER_NAMES,
-  MAX_SERVED_CHARS,
-  MAX_SERVED_PATTERN_CHARS,
-  type ServedName,
-  servingSet,
-} from '../../../../protocol/served-names.ts'
+import { MAX_SERVED_CHARS, MAX_SERVED_PATTERN_CHARS, type ServedName, servingSet, takingSet } from '../../../../protocol/served-names.ts'
 import type { Failure } from '../../../../protocol/errors.ts'
 import { isObject, type JsonObject } from '../../../../protocol/json/json-object.ts'
 import { scanMessage } from '../../../../protocol/json/json-scan.ts'
@@ -176,11 +170,10 @@ class PartReader {
 
 /** Those of an agent's entries that it serves: by the same rule by which calls go. Of the others it is logged which its patterns fit as well. */
 function ownOf(entries: readonly ListedPart[], set: string, lists: ListsToJoin): Uint8Array[] {
-  const fallback = lists.sets.includes(ALL_OTHER_NAMES) ? ALL_OTHER_NAMES : undefined
   const own: Uint8Array[] = []
   const others: string[] = []
   for (const { name, bytes } of entries) {
-    const serving = servingSet(name, lists.sets) ?? fallback ?? (name.kind === 'uri' ? lists.own : undefined)
+    const serving = takingSet(name, lists.sets) ?? (name.kind === 'uri' ? lists.own : undefined)
     if (serving === set) own.push(bytes)
     else if (servingSet(name, [set]) === set) others.push(name.text)
   }
