@@ -40,3 +40,8 @@ export class AgentExit extends Error {
     this.code = code
   }
 }
+
+/** That something of the command line, or of what stands in its place, is wrong. `message` names it, and says what it takes. */
+export function usageError(message: string, options?: ErrorOptions): AgentExit {
+  return new AgentExit(EXIT.USAGE, 'USAGE', message, options)
+}

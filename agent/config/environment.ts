@@ -1,6 +1,6 @@
 /** Builds the environment of a server process: allow-listed variables of the agent's process and those that the user named, never an `MCP_EDGE_` one, nor the token under another name. Pure. */
 import { TOKEN_SHAPES } from '../../protocol/token-shapes.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { Faults } from './faults.ts'
 
 /** What programs need: where programs, users, language, certificates and proxies are. */
@@ -48,7 +48,7 @@ export function environmentOf(env: readonly string[], own: Variables, platform: 
     try {
       return childEnvironment(own, extra, platform)
     } catch (error) {
-      if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
+      if (error instanceof RangeError) throw usageError(`${error.message}.`)
       throw error
     }
   }

@@ -1,5 +1,5 @@
 /** Reads where an HTTP MCP server is and what it is told in every request (--url, --sse, --header, --header-file, --pass-auth). No I/O but through what it is given. */
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { HTTP_HEADER_FILE_CHARS, HTTP_HEADERS } from '../limits.ts'
 import { allOf, Faults } from './faults.ts'
 
@@ -56,20 +56,20 @@ export function readHttpTarget({ url, sse, header, headerFile, passAuth = false 
 function readServerUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    throw usage('--url must be like http://localhost:8080/mcp.')
+    throw usageError('--url must be like http://localhost:8080/mcp.')
   if (url.username !== '' || url.password !== '')
-    throw usage("--url takes no user name and password: give them as --header 'Authorization: Basic …', or in --header-file.")
+    throw usageError("--url takes no user name and password: give them as --header 'Authorization: Basic …', or in --header-file.")
   url.hash = ''
   return url
 }
 
 function readHeaders(lines: readonly string[], passAuth: boolean): HttpTarget['headers'] {
-  if (lines.length > HTTP_HEADERS) throw usage(`--header and --header-file take ${HTTP_HEADERS} headers at most.`)
+  if (lines.length > HTTP_HEADERS) throw usageError(`--header and --header-file take ${HTTP_HEADERS} headers at most.`)
   const faults = new Faults()
   const headers = lines.flatMap((line) => faults.collect(() => readHeader(line)))
   if (passAuth && headers.some(([name]) => name.toLowerCase() === 'authorization'))
     faults.add(
-      usage(
+      usageError(
         'With --pass-auth each client shows the server its own credential: leave the header Authorization out of --header and --header-file.',
       ),
     )
@@ -79,7 +79,7 @@ function readHeaders(lines: readonly string[], passAuth: boolean): HttpTarget['h
 
 /** @throws {AgentExit} when it cannot be a file of headers. */
 export function checkHeaderFile(path: string, text: string): string {
-  if (text.length > HTTP_HEADER_FILE_CHARS) throw usage(`--header-file ${path} may have ${HTTP_HEADER_FILE_CHARS / 1024} KiB.`)
+  if (text.length > HTTP_HEADER_FILE_CHARS) throw usageError(`--header-file ${path} may have ${HTTP_HEADER_FILE_CHARS / 1024} KiB.`)
   return text
 }
 
@@ -102,12 +102,8 @@ function readHeader(line: string): readonly [string, string] {
   const colon = line.indexOf(':')
   const name = line.slice(0, Math.max(0, colon)).trim()
   const value = line.slice(colon + 1).trim()
-  if (!TOKEN.test(name) || value === '') throw usage("A header is given as 'Name: value'.")
-  if (OURS.has(name.toLowerCase())) throw usage(`The header ${name} is the agent's own: leave it out.`)
-  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) throw usage(`The value of the header ${name} has characters that HTTP does not carry.`)
+  if (!TOKEN.test(name) || value === '') throw usageError("A header is given as 'Name: value'.")
+  if (OURS.has(name.toLowerCase())) throw usageError(`The header ${name} is the agent's own: leave it out.`)
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) throw usageError(`The value of the header ${name} has characters that HTTP does not carry.`)
   return [name, value]
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { environmentOf, environmentSecrets, secretValues, type Variables } from './environment.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { allOf, Faults } from './faults.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
@@ -215,7 +215,7 @@ export function parse(command: Command, args: readonly string[]): void {
     refuseChoices(command)
   } catch (error) {
     if (!(error instanceof CommanderError) || error.exitCode === 0) throw error
-    throw new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, ''))
+    throw usageError(error.message.replace(/^error: /, ''))
   }
 }
 
@@ -226,7 +226,7 @@ function refuseChoices(command: Command): void {
   for (const option of command.options) {
     const value = values[option.attributeName()]
     if (option.argChoices !== undefined && typeof value === 'string' && !option.argChoices.includes(value))
-      throw new AgentExit(EXIT.USAGE, 'USAGE', `${option.long} ${value} must be one of: ${option.argChoices.join(', ')}.`)
+      throw usageError(`${option.long} ${value} must be one of: ${option.argChoices.join(', ')}.`)
   }
 }
 

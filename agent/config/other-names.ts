@@ -1,6 +1,6 @@
 /** Options and variables of ContextForge's reverse proxy, for who has its command line or its container: taken where ours say nothing. No I/O. */
 import { type Command, Option } from 'commander'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import type { Variables } from './environment.ts'
 
 /** Its variables, and our options that they are. */
@@ -54,12 +54,12 @@ export function takeOtherNames(command: Command, own: Variables): void {
 export function commandWords(command: Command): readonly string[] {
   const { localStdio } = command.opts<OtherOptions>()
   if (localStdio === undefined) return command.args
-  if (command.args.length > 0) throw usage('Give the command either in --local-stdio or after --, not both.')
+  if (command.args.length > 0) throw usageError('Give the command either in --local-stdio or after --, not both.')
   const words = splitWords(localStdio)
   if (words === undefined)
-    throw usage('--local-stdio has a quotation mark without another. Give the command after -- instead, where none is needed.')
+    throw usageError('--local-stdio has a quotation mark without another. Give the command after -- instead, where none is needed.')
   if (words.length === 0)
-    throw usage('--local-stdio is empty. Give it the command of an MCP server, as in --local-stdio "uvx mcp-server-git".')
+    throw usageError('--local-stdio is empty. Give it the command of an MCP server, as in --local-stdio "uvx mcp-server-git".')
   return words
 }
 
@@ -88,8 +88,4 @@ export function splitWords(line: string): string[] | undefined {
   }
   if (word !== undefined) words.push(word)
   return quote === '' ? words : undefined
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { MAX_SERVERS } from '../../protocol/limits.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { AgentExit, EXIT, usageError } from '../exit.ts'
 import { type ConfigFile, readConfigFile } from './config-file.ts'
 import { linkOptions, ownTokens, type ServerOptions, serverOptions, type TokenSource, withoutToken } from './configured-servers.ts'
 import type { ServerEntry } from './config-schema.ts'
@@ -74,11 +74,7 @@ export function collectConfig(
 ): readonly PreparedServer[] {
   const { config = '', url, sse, headerFile } = command.opts<RawOptions>()
   if (commandWords(command).length > 0 || url !== undefined || sse === true || headerFile !== undefined)
-    throw new AgentExit(
-      EXIT.USAGE,
-      'USAGE',
-      'With --config the servers are those of the file: leave out the command, --url, --sse and --header-file.',
-    )
+    throw usageError('With --config the servers are those of the file: leave out the command, --url, --sse and --header-file.')
   const path = resolve(cwd, config)
   const folder = dirname(path)
   const file = readConfigFile(config, textOf(config, path), { own, home: homedir(), folder }, faults)
@@ -262,7 +258,7 @@ interface Several {
 function refuseOnce(config: string, command: Command, { count, areTokensOwn }: Several, faults: Faults): void {
   const isGiven = (key: string): boolean => command.getOptionValueSource(key) === 'cli'
   const refuse = (what: string, options: string): void =>
-    faults.add(new AgentExit(EXIT.USAGE, 'USAGE', `${config} has ${count} servers, each with a ${what} of its own: leave out ${options}.`))
+    faults.add(usageError(`${config} has ${count} servers, each with a ${what} of its own: leave out ${options}.`))
   if (areTokensOwn && (isGiven('token') || isGiven('tokenFile'))) refuse('token', '--token and --token-file')
   if (isGiven('name')) refuse('name', '--name')
 }
@@ -288,7 +284,7 @@ function textOf(config: string, path: string): string {
     return readFileSync(path, 'utf8')
   } catch (error) {
     const why = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    throw new AgentExit(EXIT.USAGE, 'USAGE', `--config ${config} cannot be read: ${why}.`)
+    throw usageError(`--config ${config} cannot be read: ${why}.`)
   }
 }
 

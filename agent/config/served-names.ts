@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { areServedPatterns, MAX_SERVED_CHARS, MAX_SERVED_PATTERN_CHARS, MAX_SERVED_PATTERNS } from '../../protocol/served-names.ts'
 import { isServerName } from '../../protocol/server-names.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 
 const MAX_NAME_CHARS = 20
 /** Digits of a digest that tell two names apart that would become the same. */
@@ -51,9 +51,7 @@ export function readPatterns(serves: readonly string[]): readonly string[] | und
   // No name has a comma.
   const patterns = serves.flatMap((text) => text.split(',').map((pattern) => pattern.trim())).filter((pattern) => pattern !== '')
   if (areServedPatterns(patterns)) return [...new Set(patterns)]
-  throw new AgentExit(
-    EXIT.USAGE,
-    'USAGE',
+  throw usageError(
     `--serves takes up to ${MAX_SERVED_PATTERNS} patterns like git_*, without spaces, of ${MAX_SERVED_PATTERN_CHARS} characters each and ${MAX_SERVED_CHARS} in all.`,
   )
 }

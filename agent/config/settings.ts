@@ -1,7 +1,7 @@
 /** Checks options: they become settings, or an error that names the option. No I/O but through what it is given. */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { MAX_CALLS, MAX_CHILDREN } from '../limits.ts'
 import { servedSet } from '../../protocol/served-names.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
@@ -181,19 +181,20 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
 
 function requireServed({ url, http }: RawOptions, program: string | undefined): void {
   if (program !== '' && (program !== undefined || (url !== undefined && url !== '') || http !== undefined)) return
-  throw usage(
+  throw usageError(
     'Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything, or the address of one with --url, or a web app with --http http://localhost:3000.',
   )
 }
 
 function joinOf({ replica, replace }: RawOptions): AgentSettings['join'] {
-  if (replica === true && replace === true) throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
+  if (replica === true && replace === true)
+    throw usageError('--replica joins the other agents and --replace ends them. Give one of the two.')
   return replica === true ? 'replica' : replace === true ? 'replace' : 'primary'
 }
 
 function folderOf(raw: RawOptions, around: Surroundings): string {
   const cwd = resolve(around.cwd, raw.cwd ?? '')
-  if (!around.isDirectory(cwd)) throw usage(`--cwd ${cwd} is no folder.`)
+  if (!around.isDirectory(cwd)) throw usageError(`--cwd ${cwd} is no folder.`)
   return cwd
 }
 
@@ -217,24 +218,26 @@ function httpTargetOf(raw: RawOptions, command: readonly string[], { readFile }:
   const { url, sse = false, header, headerFile, http, passAuth = false } = raw
   const faults = new Faults()
   if (url === undefined || url === '') {
-    if (passAuth) faults.add(usage('--pass-auth is for a server given with --url.'))
-    if (sse || headerFile !== undefined) faults.add(usage('--sse and --header-file are for a server given with --url.'))
+    if (passAuth) faults.add(usageError('--pass-auth is for a server given with --url.'))
+    if (sse || headerFile !== undefined) faults.add(usageError('--sse and --header-file are for a server given with --url.'))
     if (header.length > 0 && http === undefined)
-      faults.add(usage('--header is for a server given with --url, or a web app given with --http.'))
+      faults.add(usageError('--header is for a server given with --url, or a web app given with --http.'))
     faults.throwAny()
     return undefined
   }
   if (http !== undefined && header.length > 0)
     faults.add(
-      usage(
+      usageError(
         'With --url and --http together, --header could be meant for either. Give it in --header-file for the server, or run an agent for each.',
       ),
     )
-  if (command.length > 0) faults.add(usage('Give either the command of a server or --url, and one agent for each.'))
+  if (command.length > 0) faults.add(usageError('Give either the command of a server or --url, and one agent for each.'))
   if (raw.env.length > 0 || raw.cwd !== undefined)
-    faults.add(usage('--env and --cwd are for a server that the agent starts, not for --url.'))
+    faults.add(usageError('--env and --cwd are for a server that the agent starts, not for --url.'))
   if (passAuth && raw.isolate === 'share')
-    faults.add(usage('--pass-auth needs a session for each client: with --isolate share one would be used with the credentials of all.'))
+    faults.add(
+      usageError('--pass-auth needs a session for each client: with --isolate share one would be used with the credentials of all.'),
+    )
   const [text] = faults.collect(() =>
     headerFile === undefined ? undefined : checkHeaderFile(headerFile, readText('--header-file', headerFile, readFile)),
   )
@@ -247,7 +250,9 @@ function readText(option: string, path: string, readFile: (path: string) => stri
   try {
     return readFile(path)
   } catch (error) {
-    throw usage(`${option} ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`)
+    throw usageError(
+      `${option} ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`,
+    )
   }
 }
 
@@ -256,7 +261,7 @@ function policyOf({ readOnly, allow, deny, argument }: RawOptions): Policy {
   const tools = allow.length + deny.length === 0 ? {} : { tools: { ...allowed, deny } }
   const read = (policy: object): Policy => {
     const made = readPolicy(policy)
-    if (!made.ok) throw usage(`--allow, --deny or --argument: ${made.error}.`)
+    if (!made.ok) throw usageError(`--allow, --deny or --argument: ${made.error}.`)
     return made.value
   }
   const faults = new Faults()
@@ -281,15 +286,11 @@ export function readTokenText(
   { readFile }: Pick<Surroundings, 'readFile'>,
 ): string {
   const text = token ?? (tokenFile === undefined ? undefined : readText('--token-file', tokenFile, readFile))
-  if (text === undefined || text.trim() === '') throw usage('A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.')
+  if (text === undefined || text.trim() === '') throw usageError('A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.')
   return text.trim()
 }
 
 function agentName(text: string): string {
-  if (!/^[\w.-]{1,64}$/.test(text)) throw usage(`--name ${text} must be 1 to 64 letters, digits, dots, dashes or underscores.`)
+  if (!/^[\w.-]{1,64}$/.test(text)) throw usageError(`--name ${text} must be 1 to 64 letters, digits, dots, dashes or underscores.`)
   return text
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

@@ -1,7 +1,7 @@
 /** Reads how the link to the relay is carried, from options. No I/O but through what it is given. */
 import { rootCertificates } from 'node:tls'
 import { POLL_MS } from '../../protocol/limits.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { MAX_POLL_RETRY_MS } from '../limits.ts'
 import { durationMs } from './option-values.ts'
 import { allOf, Faults } from './faults.ts'
@@ -45,18 +45,18 @@ export function readTransport({
   return allOf({
     kind: () => {
       const kind = TRANSPORTS.find((known) => known === transport)
-      if (kind === undefined) throw usage(`--transport ${transport} must be one of: ${TRANSPORTS.join(', ')}.`)
+      if (kind === undefined) throw usageError(`--transport ${transport} must be one of: ${TRANSPORTS.join(', ')}.`)
       return kind
     },
     pollTimeoutMs: () => {
       const pollTimeoutMs = durationMs('--poll-timeout', pollTimeout, 1000)
-      if (pollTimeoutMs > POLL_MS) throw usage(`--poll-timeout ${pollTimeout} must be at most 30s, after which the relay answers.`)
+      if (pollTimeoutMs > POLL_MS) throw usageError(`--poll-timeout ${pollTimeout} must be at most 30s, after which the relay answers.`)
       return pollTimeoutMs
     },
     pollRetryMs: () => {
       const pollRetryMs = durationMs('--poll-retry-delay', pollRetryDelay, 10)
       if (pollRetryMs > MAX_POLL_RETRY_MS)
-        throw usage(`--poll-retry-delay ${pollRetryDelay} must be at most 10s, or the relay takes the agent for gone.`)
+        throw usageError(`--poll-retry-delay ${pollRetryDelay} must be at most 10s, or the relay takes the agent for gone.`)
       return pollRetryMs
     },
     webSocketRetryMs: () => durationMs('--websocket-retry', websocketRetry, 1),
@@ -71,7 +71,7 @@ export function readTransport({
 export function readTls({ ca, cert, key }: RawTransportOptions, readText: (option: string, path: string) => string): TlsFiles | undefined {
   if (ca === undefined && cert === undefined && key === undefined) return undefined
   const faults = new Faults()
-  if ((cert === undefined) !== (key === undefined)) faults.add(usage('--cert and --key belong together. Give both.'))
+  if ((cert === undefined) !== (key === undefined)) faults.add(usageError('--cert and --key belong together. Give both.'))
   const read = (option: string, path: string | undefined, label: string): string[] =>
     path === undefined ? [] : faults.collect(() => readPem(option, path, label, readText))
   const [[trusted], [shown], [secret]] = [
@@ -90,9 +90,5 @@ function readPem(option: string, path: string, label: string, readText: (option:
   const text = readText(option, path)
   // A private key may say of which kind it is.
   if (new RegExp(`-----BEGIN [A-Z ]*${label}-----`).test(text)) return text
-  throw usage(`${option} ${path} holds no ${label.toLowerCase()} in PEM.`)
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
+  throw usageError(`${option} ${path} holds no ${label.toLowerCase()} in PEM.`)
 }

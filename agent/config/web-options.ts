@@ -1,7 +1,7 @@
 /** Reads which local web app is shared, and how requests come to it, from options. Pure. */
 import { isHeader } from '../../protocol/web/http-fields.ts'
 import type { HeaderList } from '../../protocol/web/web-frames.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { allOf, Faults } from './faults.ts'
 
 export interface RawWebOptions {
@@ -29,7 +29,7 @@ const OF_THE_HOP = new Set(['connection', 'content-length', 'host', 'transfer-en
  */
 export function readWebApp({ http, keepHost, header }: RawWebOptions): WebAppSettings | undefined {
   if (http === undefined) {
-    if (header.length > 0 || keepHost === true) throw usage('--header and --keep-host are of use with --http only.')
+    if (header.length > 0 || keepHost === true) throw usageError('--header and --keep-host are of use with --http only.')
     return undefined
   }
   const app = allOf({ origin: () => readAppOrigin(http), headers: () => readAppHeaders(header) })
@@ -46,9 +46,9 @@ function readAppHeaders(lines: readonly string[]): HeaderList {
 function readAppOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.hash === ''
-  if (!isOrigin) throw usage(`--http ${text} must be an origin, like http://localhost:3000, without a path.`)
+  if (!isOrigin) throw usageError(`--http ${text} must be an origin, like http://localhost:3000, without a path.`)
   if (url.username !== '' || url.password !== '')
-    throw usage("--http takes no user and password: give them with --header 'Authorization: Basic …'.")
+    throw usageError("--http takes no user and password: give them with --header 'Authorization: Basic …'.")
   return url
 }
 
@@ -56,11 +56,7 @@ function readHeader(text: string): readonly [string, string] {
   const at = text.indexOf(':')
   const header = [text.slice(0, at).trim().toLowerCase(), text.slice(at + 1).trim()] as const
   // Its value may be a secret, which the message would show.
-  if (at < 1 || !isHeader(header)) throw usage("--header must be like 'X-Name: value'.")
-  if (OF_THE_HOP.has(header[0])) throw usage(`--header cannot set ${header[0]}${header[0] === 'host' ? ': see --keep-host' : ''}.`)
+  if (at < 1 || !isHeader(header)) throw usageError("--header must be like 'X-Name: value'.")
+  if (OF_THE_HOP.has(header[0])) throw usageError(`--header cannot set ${header[0]}${header[0] === 'host' ? ': see --keep-host' : ''}.`)
   return header
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

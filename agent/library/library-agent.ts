@@ -6,7 +6,7 @@ import { targetSecrets } from '../config/http-target.ts'
 import { VERSION } from '../config/options.ts'
 import { type AgentSettings, readAgentSettings, type RawOptions } from '../config/settings.ts'
 import { decodeAgentToken } from '../config/token.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { AgentExit, EXIT, usageError } from '../exit.ts'
 import type { Log, LogFields, LogLevel } from '../log.ts'
 import { Mask } from '../mask.ts'
 import { requireNode } from '../node-version.ts'
@@ -217,7 +217,7 @@ function environmentOf({ env }: AgentSettings): Record<string, string> {
   try {
     return childEnvironment(process.env, env, process.platform)
   } catch (error) {
-    if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
+    if (error instanceof RangeError) throw usageError(`${error.message}.`)
     throw error
   }
 }

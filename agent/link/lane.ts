@@ -7,7 +7,7 @@ import type { Channels } from '../channel/channels.ts'
 import type { WebExchanges } from '../web/web-exchanges.ts'
 import type { Era } from '../server/era.ts'
 import type { ResourceMetadata } from '../server/http/resource-metadata.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { DRAIN_MS, RECONNECT_MAX_MS } from '../limits.ts'
 import { connectOnce, type Link, type LinkEnd, type LinkHandlers, type LinkOptions, webSocketPasses } from './link.ts'
 import type { Log } from '../log.ts'
@@ -207,7 +207,7 @@ export class AgentLane {
     try {
       return proxyFor(this.#options.url, process.env)
     } catch (error) {
-      throw new AgentExit(EXIT.USAGE, 'USAGE', `${error instanceof RangeError ? error.message : 'the proxy cannot be used'}.`)
+      throw usageError(`${error instanceof RangeError ? error.message : 'the proxy cannot be used'}.`)
     }
   }
 

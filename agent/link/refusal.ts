@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { ERRORS } from '../../protocol/error-table.ts'
 import type { ProblemCode } from '../../protocol/errors.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { AgentExit, EXIT, usageError } from '../exit.ts'
 import { REFUSAL_BYTES, REFUSAL_MS } from '../limits.ts'
 
 /** An HTTP response in place of a WebSocket. */
@@ -32,7 +32,7 @@ export async function readRefusal(response: IncomingMessage): Promise<Refusal> {
 export function finalRefusal({ status, code, detail }: Refusal): AgentExit | undefined {
   // It comes of a proxy that takes the upgrade out of our request, and ends when that is mended.
   if (code === undefined || code === 'UPGRADE_NEEDED') return undefined
-  if (code === 'SERVER_NAME_INVALID') return new AgentExit(EXIT.USAGE, 'USAGE', detail)
+  if (code === 'SERVER_NAME_INVALID') return usageError(detail)
   if (code === 'ROUTE_NOT_FOUND')
     return new AgentExit(
       EXIT.UNREACHABLE,

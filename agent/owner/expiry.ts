@@ -1,5 +1,5 @@
 /** Reads when something shall end: a time from now, or a date. Pure. */
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 
 /** The option as all commands have it. */
 export const EXPIRES = '--expires <time>'
@@ -22,9 +22,9 @@ const DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}))?$/
 export function secondsUntil(text: string, now: Date): number {
   const seconds = readDuration(text) ?? readDate(text, now)
   if (seconds === undefined)
-    throw usage(`--expires ${text} is no time. Give one such as 12h, 3d, 2w, 2026-12-04 (the end of that day) or 2026-12-04T18:00`)
-  if (seconds < 1) throw usage(`--expires ${text} is over already. Give a time that is to come.`)
-  if (seconds > MAX_DAYS * UNITS_S.d) throw usage(`--expires ${text} is more than ${MAX_DAYS} days away, the longest life there is.`)
+    throw usageError(`--expires ${text} is no time. Give one such as 12h, 3d, 2w, 2026-12-04 (the end of that day) or 2026-12-04T18:00`)
+  if (seconds < 1) throw usageError(`--expires ${text} is over already. Give a time that is to come.`)
+  if (seconds > MAX_DAYS * UNITS_S.d) throw usageError(`--expires ${text} is more than ${MAX_DAYS} days away, the longest life there is.`)
   return seconds
 }
 
@@ -44,8 +44,4 @@ function readDate(text: string, now: Date): number | undefined {
   // A day that its month does not have would become one of the next.
   const isThere = end.getMonth() === monthIndex && end.getDate() === date && Number(hour ?? 0) < 24 && Number(minute ?? 0) < 60
   return isThere ? Math.ceil((end.getTime() - now.getTime()) / SECOND_MS) : undefined
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

@@ -1,7 +1,7 @@
 /** The options that say what may be done with a link or a share, and a policy in words. No I/O. */
 import { type Command, Option } from 'commander'
 import { ACCESSES, type NameRule, readPolicy } from '../../protocol/policy/policy.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 
 export interface PolicyOptions {
   readonly readOnly?: true
@@ -43,12 +43,12 @@ export function policyOf(options: PolicyOptions, before: ShownPolicy = {}): Show
   const { readOnly, access, allow, deny, argument, hold, policy } = options
   const isSpelt = [readOnly, access, allow, deny, argument, hold].some((value) => value !== undefined)
   if (policy !== undefined && isSpelt)
-    throw usage('--policy is the whole policy. Leave the other options out, or write what they say into it.')
-  if (readOnly === true && access !== undefined && access !== 'read') throw usage('--read-only is --access read. Give one of the two.')
+    throw usageError('--policy is the whole policy. Leave the other options out, or write what they say into it.')
+  if (readOnly === true && access !== undefined && access !== 'read') throw usageError('--read-only is --access read. Give one of the two.')
   if (policy === undefined && !isSpelt) return undefined
   const value = policy === undefined ? mergedPolicy(options, before) : parse(policy)
   const read = readPolicy(value)
-  if (!read.ok) throw usage(`${read.error}.`)
+  if (!read.ok) throw usageError(`${read.error}.`)
   return value as ShownPolicy
 }
 
@@ -107,10 +107,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw usage('--policy is no JSON. Give an object such as {"access":"read"}, in quotes of the shell.')
+    throw usageError('--policy is no JSON. Give an object such as {"access":"read"}, in quotes of the shell.')
   }
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

@@ -1,7 +1,7 @@
 /** The owner's commands: which words begin one, and what each does. */
 import { Command, CommanderError } from 'commander'
 import { agentCommand, VERSION } from '../config/options.ts'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { addApprovalCommands } from './commands/approval-commands.ts'
 import { addCatalogCommands } from './commands/catalog-commands.ts'
 import { addLogCommand } from './commands/log-command.ts'
@@ -182,7 +182,7 @@ export async function runOwner(args: readonly string[], terminal: Terminal): Pro
   } catch (error) {
     if (!(error instanceof CommanderError) || error.exitCode === 0) throw error
     const message = error.message.replace(/^error: /, '').replaceAll(/\s+/g, ' ')
-    throw usage(`${message.replace(/\.+$/, '')}. See: ${terminal.program} ${wordsOf(args)}--help`)
+    throw usageError(`${message.replace(/\.+$/, '')}. See: ${terminal.program} ${wordsOf(args)}--help`)
   }
 }
 
@@ -209,10 +209,10 @@ function group(program: Command, name: string, { does, help }: Group): Command {
   return made.action(() => {
     const [word] = made.args
     const known = made.commands.map((command) => command.name())
-    if (word === undefined) throw usage(`Say what to do with ${name}: ${known.join(', ')}.`)
+    if (word === undefined) throw usageError(`Say what to do with ${name}: ${known.join(', ')}.`)
     const meant = nearest(word, known)
     const hint = meant === undefined ? '' : ` Did you mean ${name} ${meant}?`
-    throw usage(`${name} has no command ${word}. It has: ${known.join(', ')}.${hint}`)
+    throw usageError(`${name} has no command ${word}. It has: ${known.join(', ')}.${hint}`)
   })
 }
 
@@ -221,8 +221,4 @@ function wordsOf(args: readonly string[]): string {
   const at = args.findIndex((word) => OWNER_WORDS.has(word))
   const [word = '', next = ''] = args.slice(at)
   return /^[a-z]+$/.test(next) && !SINGLE_WORDS.includes(word) ? `${word} ${next} ` : `${word} `
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

@@ -1,7 +1,7 @@
 /** What the owner's commands take of a server that a share points at: its URL, and what it is told, which stands in a file since others can read arguments. */
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { AgentExit, EXIT } from '../exit.ts'
+import { usageError } from '../exit.ts'
 import { HTTP_HEADER_FILE_CHARS } from '../limits.ts'
 import type { Answer } from './api-client.ts'
 
@@ -30,7 +30,7 @@ export function addUpstreamOptions(command: Command): Command {
  */
 export function upstreamOf({ upstream: url, upstreamHeaderFile: path }: UpstreamOptions): Answer | undefined {
   if (url === undefined && path !== undefined)
-    throw usage(`${FILE} goes with --upstream: say both, since what is told there belongs to the URL.`)
+    throw usageError(`${FILE} goes with --upstream: say both, since what is told there belongs to the URL.`)
   if (url === undefined) return undefined
   const headers = path === undefined ? undefined : headersIn(textIn(path))
   return { url, ...(headers === undefined ? {} : { headers }) }
@@ -41,7 +41,7 @@ function headersIn(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries(
     lines.map((line, at) => {
       const colon = line.indexOf(':')
-      if (colon < 1) throw usage(`Each line of ${FILE} must be like "Name: value": the one of number ${at + 1} is not.`)
+      if (colon < 1) throw usageError(`Each line of ${FILE} must be like "Name: value": the one of number ${at + 1} is not.`)
       return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
     }),
   )
@@ -52,12 +52,8 @@ function textIn(path: string): string {
   try {
     text = readFileSync(path, 'utf8')
   } catch {
-    throw usage(`${FILE} cannot be read: ${path}.`)
+    throw usageError(`${FILE} cannot be read: ${path}.`)
   }
-  if (text.length > HTTP_HEADER_FILE_CHARS) throw usage(`${FILE} may have ${HTTP_HEADER_FILE_CHARS / 1024} KiB.`)
+  if (text.length > HTTP_HEADER_FILE_CHARS) throw usageError(`${FILE} may have ${HTTP_HEADER_FILE_CHARS / 1024} KiB.`)
   return text
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

@@ -1,6 +1,6 @@
 /** `logs`: the calls that were made on a share, as a table or as JSON texts, one a line; and those that come. */
 import type { Command } from 'commander'
-import { AgentExit, EXIT } from '../../exit.ts'
+import { AgentExit, EXIT, usageError } from '../../exit.ts'
 import { MAX_OWNER_REASK_MS, OWNER_LOG_PAGES, OWNER_REASK_MS } from '../../limits.ts'
 import { type CallAnswer, listOf, readCall, readPerson, readToken, type ShareAnswer, textOf } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
@@ -43,7 +43,7 @@ Examples:
 }
 
 async function showLogs(run: OwnerRun, named: string, { follow, last, after }: LogOptions): Promise<void> {
-  if (last !== undefined && after !== undefined) throw usage('--last and --after say both where to begin. Give one of the two.')
+  if (last !== undefined && after !== undefined) throw usageError('--last and --after say both where to begin. Give one of the two.')
   const count = after !== undefined ? Infinity : readCount(last ?? String(follow === true ? LAST_BEFORE_FOLLOWED : LAST_CALLS))
   const share = await findShare(run.api, named, run.terminal.now())
   const { events, next } = await lastCalls(run, share, count, after)
@@ -54,7 +54,7 @@ async function showLogs(run: OwnerRun, named: string, { follow, last, after }: L
 }
 
 function readCount(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw usage(`--last ${text} is no number of calls. Give one such as 20.`)
+  if (!/^\d{1,6}$/.test(text)) throw usageError(`--last ${text} is no number of calls. Give one such as 20.`)
   return Number(text)
 }
 
@@ -120,8 +120,4 @@ async function followCalls(run: OwnerRun, { id }: ShareAnswer, from: string, tel
       waitMs = Math.min(2 * waitMs, MAX_OWNER_REASK_MS)
     }
   }
-}
-
-function usage(message: string): AgentExit {
-  return new AgentExit(EXIT.USAGE, 'USAGE', message)
 }

@@ -1,7 +1,7 @@
 /** `token narrow`: for whoever holds a link and hands it on, without the relay. */
 import type { Command } from 'commander'
 import type { CaveatWords } from '../../../protocol/narrowing/caveat.ts'
-import { AgentExit, EXIT } from '../../exit.ts'
+import { AgentExit, EXIT, usageError } from '../../exit.ts'
 import { EXPIRES, EXPIRES_TEXT, secondsUntil } from '../expiry.ts'
 import { type NarrowedLink, narrowLink } from '../narrow.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
@@ -41,11 +41,7 @@ function wordsOf(run: OwnerRun, options: NarrowOptions): CaveatWords {
   const { name, expires } = options
   const policy = policyOf(options)
   if (name === undefined && expires === undefined && policy === undefined)
-    throw new AgentExit(
-      EXIT.USAGE,
-      'USAGE',
-      'Say what to take away: --read-only, --allow, --deny, --argument or --expires; or --name whom it is for.',
-    )
+    throw usageError('Say what to take away: --read-only, --allow, --deny, --argument or --expires; or --name whom it is for.')
   const now = run.terminal.now()
   return {
     ...(name === undefined ? {} : { name }),

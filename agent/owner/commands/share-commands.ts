@@ -1,6 +1,6 @@
 /** `share create|list|show|update|extend|pause|resume|revoke|rotate`: the owner's shares. */
 import { type Command, Option } from 'commander'
-import { AgentExit, EXIT } from '../../exit.ts'
+import { AgentExit, EXIT, usageError } from '../../exit.ts'
 import { type AgentAnswer, listOf, readAgent, readServers, readShare, type ServerAnswer, type ShareAnswer, textOf } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
 import { EXPIRES, EXPIRES_TEXT, secondsUntil } from '../expiry.ts'
@@ -211,9 +211,7 @@ async function updateShare(run: OwnerRun, named: string, options: PolicyOptions 
   const isBounded = policyOf(options) !== undefined
   const isSaid = [name, expires, sliding, pinning, upstream].some((said) => said !== undefined)
   if (!isSaid && !isBounded)
-    throw new AgentExit(
-      EXIT.USAGE,
-      'USAGE',
+    throw usageError(
       'Say what to change: --name, --expires, --sliding, --access, --allow, --deny, --argument, --hold, --pinning or --upstream.',
     )
   const expiresIn = expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }
@@ -235,9 +233,7 @@ async function extendShare(run: OwnerRun, named: string, expires: string): Promi
   const seconds = secondsUntil(expires, now)
   const share = await find(run, named)
   if (share.expiresAt.getTime() > now.getTime() + seconds * 1000)
-    throw new AgentExit(
-      EXIT.USAGE,
-      'USAGE',
+    throw usageError(
       `The share lives until ${localTime(share.expiresAt)}, which is later. Give a later --expires, or shorten it with share update --expires.`,
     )
   showChanged(run, await changeShare(run, share, { expires_in: seconds }))

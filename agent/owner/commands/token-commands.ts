@@ -1,6 +1,6 @@
 /** `token create|list|update|revoke|narrow`: what a share's owner hands out, to people, programs and agents. */
 import { type Command, Option } from 'commander'
-import { AgentExit, EXIT } from '../../exit.ts'
+import { AgentExit, EXIT, usageError } from '../../exit.ts'
 import { readToken, type ShareAnswer, textOf, type TokenAnswer } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
 import { EXPIRES, EXPIRES_TEXT, secondsUntil } from '../expiry.ts'
@@ -70,13 +70,9 @@ async function createToken(run: OwnerRun, named: string, options: NewTokenOption
   const { kind, form } = options
   const policy = policyOf(options)
   if (kind === 'agent' && policy !== undefined)
-    throw new AgentExit(
-      EXIT.USAGE,
-      'USAGE',
-      'What an agent lets through is said where it runs: give these options to the agent, or to share update.',
-    )
+    throw usageError('What an agent lets through is said where it runs: give these options to the agent, or to share update.')
   if (form !== undefined && kind !== 'agent')
-    throw new AgentExit(EXIT.USAGE, 'USAGE', '--form is for an agent: give --kind agent too. Clients come by the URL of the share.')
+    throw usageError('--form is for an agent: give --kind agent too. Clients come by the URL of the share.')
   const change = changeOf(run, options)
   const share = await findShare(run.api, named, run.terminal.now())
   if (kind === 'agent' && share.upstream !== undefined) throw uselessAgent(run, share, share.upstream)
@@ -168,7 +164,7 @@ async function updateToken(run: OwnerRun, share: string, named: string, options:
   const isBounded = policyOf(options) !== undefined
   const change = changeOf(run, options)
   if (Object.keys(change).length === 0 && !isBounded)
-    throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to change: --name, --expires, --access, --allow, --deny, --argument or --hold.')
+    throw usageError('Say what to change: --name, --expires, --access, --allow, --deny, --argument or --hold.')
   const found = await findShare(run.api, share, run.terminal.now())
   const token = await findToken(run.api, found, named)
   const policy = policyOf(options, (token.policy ?? {}) as Answer)

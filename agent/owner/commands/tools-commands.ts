@@ -1,6 +1,6 @@
 /** `tools list|diff|accept`: what a share's server offers, what of it is held back because it is new or has changed, and what its owner accepts. */
 import type { Command } from 'commander'
-import { AgentExit, EXIT } from '../../exit.ts'
+import { AgentExit, EXIT, usageError } from '../../exit.ts'
 import { listOf, textOf } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
 import { findShare } from '../find.ts'
@@ -82,7 +82,7 @@ async function compareTools(run: OwnerRun, named: string): Promise<void> {
 }
 
 async function acceptTools(run: OwnerRun, named: string, names: readonly string[], isAll: boolean): Promise<void> {
-  if (isAll === names.length > 0) throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to accept: names, as tools list shows them, or --all.')
+  if (isAll === names.length > 0) throw usageError('Say what to accept: names, as tools list shows them, or --all.')
   const { id } = await findShare(run.api, named, run.terminal.now())
   const body = isAll ? { all: true } : await wantedOf(run, id, names)
   const answer = await run.api.request('POST', `shares/${id}/tools/accept`, body)
