@@ -1,7 +1,6 @@
 /** Asks an agent for what its server says of where clients sign in (RFC 9728), where it passes on what they show for it. One question at a time to each agent. */
 import type { Metadata } from '../../../protocol/metadata-frames.ts'
 import type { PassedMetadata, PassingVerdict } from '../../contract/share-rpc.ts'
-import { randomKey } from '../../call-key.ts'
 import { MAX_RPC_WAIT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
 import { type AgentLink, sendFrame } from './agent-link.ts'
@@ -55,7 +54,7 @@ export class MetadataAsks {
 
   #question(link: AgentLink): Question {
     const { promise: answer, resolve } = Promise.withResolvers<PassedMetadata>()
-    const question = { key: randomKey(), answer, resolve }
+    const question = { key: crypto.randomUUID().replaceAll('-', ''), answer, resolve }
     this.#open.set(link.socket, question)
     sendFrame(link, { type: 'metadata_ask', key: question.key })
     return question
