@@ -8,12 +8,10 @@ import { asked, callTool, postModern } from '../harness/handshake-child.ts'
 import { askAsOwner, createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
+import { callOf, said } from '../harness/tool-calls.ts'
 
 const GIT = { patterns: ['git_*'] }
 const FILES = { patterns: ['fs_*', 'file:///*'] }
-const callOf = (id: number, name: string): string =>
-  `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":{}}}`
-const said = (text: string): object => ({ result: { content: [{ type: 'text', text }] } })
 
 afterEach(() => {
   vi.restoreAllMocks()

@@ -8,10 +8,7 @@ import { askAsOwner, createShare, resetShare, TestClient, type TestShare } from 
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
-
-const callOf = (id: number, name: string): string =>
-  `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":{}}}`
-const said = (text: string): object => ({ result: { content: [{ type: 'text', text }] } })
+import { callOf, said } from '../harness/tool-calls.ts'
 
 interface Scene {
   readonly share: TestShare

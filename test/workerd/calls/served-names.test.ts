@@ -7,10 +7,9 @@ import { postModern } from '../harness/handshake-child.ts'
 import { createShare, TestClient, type TestShare } from '../harness/relay.ts'
 import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
+import { callOf, said } from '../harness/tool-calls.ts'
 
 const listOf = (id: number, what = 'tools'): string => `{"jsonrpc":"2.0","id":${id},"method":"${what}/list"}`
-const callOf = (id: number, name: string): string =>
-  `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":{}}}`
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -68,7 +67,6 @@ function modernOf(share: TestShare): Promise<Door> {
 }
 
 const named = (...names: string[]): object => ({ result: { tools: names.map((name) => ({ name })) } })
-const said = (text: string): object => ({ result: { content: [{ type: 'text', text }] } })
 
 describe.each([
   ['of a session', sessionOf, {}],

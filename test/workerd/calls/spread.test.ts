@@ -9,14 +9,13 @@ import { heldTimers } from '../harness/held-timers.ts'
 import { askAsOwner, createShare, factsOf, TestClient, type TestShare } from '../harness/relay.ts'
 import { BARE_SERVER, bodyText, initialize, ScriptedAgent, takeOver } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
+import { callOf } from '../harness/tool-calls.ts'
 
 const TOOLS =
   '{"tools":[{"name":"status","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}},' +
   '{"name":"typed","inputSchema":{"type":"object"},"outputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}},' +
   '{"name":"write","inputSchema":{"type":"object"}}]}'
 
-const callOf = (id: number, name = 'status'): string =>
-  `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":{}}}`
 const said = (text: string, more = ''): string => `{"content":[{"type":"text","text":"${text}"}]${more}}`
 const line = (text: string): object => ({ type: 'text', text })
 
@@ -58,7 +57,7 @@ describe('a call of a tool that only reads', () => {
   test('goes to all agents at once, and its answer has what each says behind its name, as it was sent', async () => {
     verifies('promise.spread.all', 'promise.spread.as-sent')
     const { a, b, client } = await session()
-    const response = client.post(callOf(7))
+    const response = client.post(callOf(7, 'status'))
     const own = await listing(a)
     const beside = await takeOver(b)
     expect([own.method, beside.method]).toEqual(['tools/call', 'tools/call'])
@@ -73,7 +72,7 @@ describe('a call of a tool that only reads', () => {
     verifies('promise.spread.child')
     const { a, b, client } = await session()
     for (const id of [7, 8]) {
-      const response = client.post(callOf(id))
+      const response = client.post(callOf(id, 'status'))
       const own = id === 7 ? await listing(a) : (await a.expect('call')).header
       const beside = id === 7 ? await takeOver(b) : (await b.expect('call')).header
       a.answer(own, String(id), said('a'))
@@ -88,7 +87,7 @@ describe('a call of a tool that only reads', () => {
     verifies('promise.spread.failures')
     const { share, a, b, client } = await session()
     const c = await ScriptedAgent.connect(share, { agent: 'c', join: 'replica', spreads: true })
-    const first = client.post(callOf(7))
+    const first = client.post(callOf(7, 'status'))
     const own = await listing(a)
     b.fail(await takeOver(b), 'CHILD_DIED', 'unknown')
     c.refuse(await takeOver(c), '1', 'no such thing')
@@ -101,7 +100,7 @@ describe('a call of a tool that only reads', () => {
       line('c: no such thing'),
     ])
     expect(result).not.toHaveProperty('isError')
-    const second = client.post(callOf(8))
+    const second = client.post(callOf(8, 'status'))
     const again = (await a.expect('call')).header
     await b.leave(4005)
     c.answer((await c.expect('call')).header, '2', said('broken', ',"isError":true'))
@@ -117,7 +116,7 @@ describe('a call of a tool that only reads', () => {
     verifies('promise.spread.failures')
     const { a, b, client } = await session()
     const held = heldTimers(SPREAD_ANSWER_MS)
-    const response = client.post(callOf(7))
+    const response = client.post(callOf(7, 'status'))
     a.answer(await listing(a), '7', said('from a'))
     await takeOver(b)
     held.end()
@@ -141,7 +140,7 @@ describe('a call of a tool that only reads', () => {
   test('is cancelled on all of them', async () => {
     verifies('promise.spread.cancel')
     const { a, b, client } = await session()
-    const response = client.post(callOf(7))
+    const response = client.post(callOf(7, 'status'))
     const own = await listing(a)
     const beside = await takeOver(b)
     const cancelled = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}')
@@ -161,7 +160,7 @@ describe('a call of a tool that only reads', () => {
     await a.expect('open')
     a.answer((await a.expect('call')).header, '0', BARE_SERVER)
     await client.next()
-    await client.post(callOf(7))
+    await client.post(callOf(7, 'status'))
     const own = await listing(a)
     b.answer(await takeOver(b), '1', said('from b'))
     a.answer(own, '7', said('from a'))
@@ -180,7 +179,7 @@ describe('a call of a tool that only reads', () => {
         await a.expect('notify')
       }
       await begun
-      const response = client.post(callOf(id))
+      const response = client.post(callOf(id, 'status'))
       const list = await a.expect('call')
       a.answer(list.header, bodyText(list).slice(...list.header.id), TOOLS)
       const own = await a.expect('call')
@@ -200,12 +199,12 @@ describe('a call of a tool that only reads', () => {
     verifies('promise.spread.one')
     const { share, a, b, client } = await session()
     expect((await askAsOwner('PATCH', `/api/shares/${share.id}`, { limits: { calls: '1/hour' } })).status).toBe(200)
-    const response = client.post(callOf(7))
+    const response = client.post(callOf(7, 'status'))
     const own = await listing(a)
     b.answer(await takeOver(b), '1', said('b'))
     a.answer(own, '7', said('a'))
     expect((await response).status).toBe(200)
-    expect((await client.post(callOf(8))).status).toBe(429)
+    expect((await client.post(callOf(8, 'status'))).status).toBe(429)
     const { events } = await (
       await askAsOwner('GET', `/api/shares/${share.id}/audit`)
     ).json<{ events: { tool?: string; outcome: string }[] }>()
@@ -287,7 +286,7 @@ describe('a call of a client that may only read', () => {
     const client = new TestClient(await readerOf(share))
     await initialize(a, client)
     for (const id of [7, 8]) {
-      const response = client.post(callOf(id))
+      const response = client.post(callOf(id, 'status'))
       const own = id === 7 ? await listing(a) : (await a.expect('call')).header
       if (id === 7) {
         const list = await takeOver(b)
@@ -310,7 +309,7 @@ describe('a call of a client that may only read', () => {
     const { share, a, b } = await scene()
     const client = new TestClient(await readerOf(share))
     await initialize(a, client)
-    const first = client.post(callOf(7))
+    const first = client.post(callOf(7, 'status'))
     const own = await listing(a)
     const list = await takeOver(b)
     b.answer(list, '1', TOOLS)
@@ -320,7 +319,7 @@ describe('a call of a client that may only read', () => {
     await first
     b.notify(list.ch, '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}', {})
     await factsOf(share)
-    const second = client.post(callOf(8))
+    const second = client.post(callOf(8, 'status'))
     const again = await b.expect('call')
     expect(again.header.method).toBe('tools/list')
     b.answer(again.header, bodyText(again).slice(...again.header.id), OTHER_TOOLS)

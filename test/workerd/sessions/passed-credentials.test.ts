@@ -9,6 +9,7 @@ import { askAsOwner, createShare, EventReader, factsOf, fetchRelay, ORIGIN, rese
 import { untilKept } from '../harness/kept-lists.ts'
 import { SelfAnsweringAgent } from '../harness/self-answering-agent.ts'
 import { BARE_SERVER, ScriptedAgent } from '../harness/scripted-agent.ts'
+import { callOf } from '../harness/tool-calls.ts'
 
 const SESSION_PRINCIPAL = /^key:[0-9a-f]{24}\+[a-z2-7]{13}$/
 const INITIALIZE =
@@ -303,7 +304,7 @@ describe('with agents that serve different names', () => {
     const three = await SelfAnsweringAgent.connect(share, 'three', { tools: ['c_x'] }, { patterns: ['c_*'] })
     const session = (await ask(path, INITIALIZE, { token: 'needle' })).headers.get('mcp-session-id') ?? undefined
     const call = (id: number, name: string): Promise<Response> =>
-      ask(path, `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":{}}}`, {
+      ask(path, callOf(id, name), {
         token: 'needle',
         session,
       })

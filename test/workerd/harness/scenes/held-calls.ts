@@ -5,6 +5,7 @@ import type { Call, RelayFrame } from '../../../../protocol/frame.ts'
 import type { DecodedFrame } from '../../../../protocol/frame-codec.ts'
 import { scanMessage } from '../../../../protocol/json/json-scan.ts'
 import { order } from '../orders.ts'
+import { callOf } from '../tool-calls.ts'
 import { stubOf, type TestShare } from '../relay.ts'
 import { BARE_SERVER, bodyText, ScriptedAgent } from '../scripted-agent.ts'
 import { MUTE } from '../bridged-session.ts'
@@ -19,8 +20,7 @@ export function toolsText(description = 'writes'): string {
 }
 
 export function callText(id: number, args: object | string = { path: '/a' }, name = 'write_file'): string {
-  const text = typeof args === 'string' ? args : JSON.stringify(args)
-  return `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":${text}}}`
+  return callOf(id, name, args)
 }
 
 /** Answers handshakes and lists; the calls of tools are the test's. */
