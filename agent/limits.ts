@@ -10,7 +10,7 @@ export const OUTBOX_PAUSE_BYTES = 1024 * 1024
 export const SOCKET_PAUSE_BYTES = 8 * 1024 * 1024
 export const SOCKET_RESUME_BYTES = 4 * 1024 * 1024
 
-/** Messages and bytes that a channel keeps because no stream was open for them; the oldest give way. */
+/** Messages and bytes that a channel keeps because no stream was open for them, and as much beyond the tail of what was asked and not answered; the oldest give way. */
 export const HELD_MESSAGES = 256
 export const HELD_BYTES = 4 * 1024 * 1024
 

@@ -169,8 +169,11 @@ export class ChildMessages {
       // It goes where the request went that it takes back.
       const key = canonicalId(facts.requestId.raw)
       const asked = this.#intake.asks.get(key)
-      this.#intake.asks.delete(key)
-      if (asked !== undefined) return asked
+      if (asked !== undefined) {
+        this.#intake.asks.delete(key)
+        this.#outbox.forgetAsk(key)
+        return asked
+      }
     }
     return this.#intake.running.address(facts, this.#context.now(), of) ?? (this.#isOfTask(facts) ? {} : undefined)
   }

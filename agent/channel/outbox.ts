@@ -1,13 +1,11 @@
-/**
- * Numbers what one channel sends to the relay, gives it out frame by frame within the credit, and keeps the last of it (the
- * tail) so that it can be sent again. No I/O, no clock.
- */
+/** Numbers what one channel sends to the relay, gives it out frame by frame within the credit, and sends it again from its tail. No I/O, no clock. */
 import type { Answer, Ask, Chunk, Failed, Notification, Replay } from '../../protocol/frame.ts'
 import { canonicalId } from '../../protocol/json/json-scan.ts'
-import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, MAX_LINE_BYTES, TAIL_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../protocol/limits.ts'
+import { CHUNK_BYTES } from '../../protocol/limits.ts'
 import { HeldMessages } from './held-messages.ts'
 import { belongsToNoCall, byOrder, isFailure, isMessage, type ChildMessage, type FailureFrame, type KeptFrame } from './kept-frame.ts'
 import { SendWindow } from './send-window.ts'
+import { Tail } from './tail.ts'
 
 export interface Outgoing {
   readonly header: Answer | Notification | Ask | Chunk | FailureFrame
@@ -37,10 +35,7 @@ export class Outbox {
   #lastNumber = 0
   #queue: Sending[] = []
   #unsentBytes = 0
-  #tail: KeptFrame[] = []
-  #tailBytes = 0
-  /** Number of the newest message that belongs to no call and is not kept any more. */
-  #forgottenNumber = 0
+  readonly #tail = new Tail()
   /** Return addresses of calls whose clients have come back: all that is sent for them says so. */
   readonly #followed = new Set<string>()
   /** The same for the one stream that gets what belongs to no call. */
@@ -52,7 +47,7 @@ export class Outbox {
   constructor(ch: string, onDropped: (message: ChildMessage) => void) {
     this.#ch = ch
     this.#held = new HeldMessages((dropped) => {
-      this.#forgotten(dropped)
+      this.#tail.forgotten(dropped)
       if (!isFailure(dropped.frame)) onDropped(dropped.frame)
     })
   }
@@ -102,12 +97,9 @@ export class Outbox {
     return { header, body: body.subarray(offset, offset + length) }
   }
 
-  /** The relay has all that we sent up to `n`. A failure counts as received once any later number is. */
+  /** The relay has all that we sent up to `n`. */
   receipt(n: number): void {
-    for (const kept of this.#tail) {
-      if (kept.n > n) break
-      if (kept.sent && (kept.n < n || !isFailure(kept.frame))) kept.receipted = true
-    }
+    this.#tail.receipt(n)
   }
 
   /** The relay takes body bytes up to this running total. */
@@ -117,19 +109,13 @@ export class Outbox {
 
   /** Message `n` found no open stream: if it belongs to no call, nor will others that do not, until `resume`. */
   hold(n: number): void {
-    const refused = this.#tail.find((kept) => isMessage(kept, n))
+    const refused = this.#tail.message(n)
     if (refused === undefined || belongsToNoCall(refused.frame)) this.#parked = true
     const waiting = new Set(
       !this.#parked ? [] : this.#queue.filter(({ kept, offset }) => offset === 0 && belongsToNoCall(kept.frame)).map(({ kept }) => kept),
     )
     this.#queueOnly(this.#queue.filter(({ kept }) => !waiting.has(kept)))
-    const leaves = (kept: KeptFrame): boolean => waiting.has(kept) || isMessage(kept, n)
-    const leaving = this.#tail.filter(leaves)
-    if (leaving.length > 0) this.#tail = this.#tail.filter((kept) => !leaves(kept))
-    for (const kept of leaving) {
-      this.#tailBytes -= kept.body.length
-      this.#held.add(kept)
-    }
+    for (const kept of this.#tail.take((one) => waiting.has(one) || isMessage(one, n))) this.#held.add(kept)
   }
 
   /** A stream is open: sends all that was held. */
@@ -142,9 +128,10 @@ export class Outbox {
   /** Sends again what came after a number, held messages too. */
   replay(after: number): void {
     this.#parked = false
+    this.#tail.recallAsks()
     const wanted = (kept: KeptFrame): boolean => kept.n > after && !isFailure(kept.frame)
     this.#release(wanted)
-    this.#sendAgain(this.#tail.filter(wanted))
+    this.#sendAgain(this.#tail.where(wanted))
   }
 
   /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
@@ -153,11 +140,12 @@ export class Outbox {
       this.#parked = false
       this.#followedStream = follow === true ? to : undefined
     } else this.#followed.add(to)
+    this.#tail.recallAsks()
     const isOfStream = ({ frame }: KeptFrame): boolean =>
       key === undefined ? frame.type === 'notification' || frame.type === 'ask' : !isFailure(frame) && frame.ra === to
     const released = this.#release(isOfStream)
     const waiting = new Set(this.#queue.filter(({ offset }) => offset === 0).map(({ kept }) => kept))
-    const wanted = this.#tail.filter((kept) => isOfStream(kept) && kept.n > after)
+    const wanted = this.#tail.where((kept) => isOfStream(kept) && kept.n > after)
     // Those that wait in the queue reach the stream without being asked for.
     const again = wanted.filter((kept) => !waiting.has(kept) && !released.includes(kept))
     this.#sendAgain(again, to)
@@ -165,7 +153,7 @@ export class Outbox {
     this.#sendAgain(released.filter((kept) => kept.n > after || !kept.sent))
     return {
       answered: wanted.some(({ frame }) => frame.type === 'answer' && frame.key === key),
-      incomplete: key === undefined && after < this.#forgottenNumber,
+      incomplete: key === undefined && after < this.#tail.forgottenNumber,
     }
   }
 
@@ -174,10 +162,7 @@ export class Outbox {
     const isIt = ({ frame }: KeptFrame): boolean => frame.type === 'ask' && canonicalId(frame.rawId) === id
     this.#held.take(isIt)
     if (this.#queue.some(({ kept }) => isIt(kept))) this.#queueOnly(this.#queue.filter(({ kept, offset }) => offset > 0 || !isIt(kept)))
-    const over = this.#tail.filter(isIt)
-    if (over.length === 0) return
-    this.#tail = this.#tail.filter((kept) => !isIt(kept))
-    for (const { body } of over) this.#tailBytes -= body.length
+    this.#tail.forgetAsk(isIt)
   }
 
   /**
@@ -190,42 +175,33 @@ export class Outbox {
     this.#followed.clear()
     this.#followedStream = undefined
     this.#queue = []
-    this.#tail = this.#tail.filter(({ frame }) => frame.type !== 'failed' || !isOutdated(frame))
+    this.#tail.recallAsks()
+    this.#tail.take(({ frame }) => frame.type === 'failed' && isOutdated(frame))
     const open = (kept: KeptFrame): boolean => !kept.receipted
     this.#release(open)
-    this.#sendAgain(this.#tail.filter(open))
+    this.#sendAgain(this.#tail.where(open))
     // Until the new link says otherwise.
     this.#parked = false
   }
 
-  /** Forgets what is over the limits of the tail. Only age makes it forget what was not receipted. */
+  /** Forgets what is over the limits of the tail. */
   trim(nowMs: number): void {
-    for (let first = this.#tail[0]; first !== undefined; first = this.#tail[0]) {
-      const old = nowMs - first.bornMs > TAIL_MS
-      const over = this.#tail.length > TAIL_MESSAGES || this.#tailBytes > TAIL_BYTES
-      // A relay that never sends receipts must not make us keep everything.
-      const hopeless = this.#tailBytes > MAX_LINE_BYTES + CHANNEL_WINDOW_BYTES
-      if (!first.sent || !(old || hopeless || (over && first.receipted))) return
-      this.#tail.shift()
-      this.#tailBytes -= first.body.length
-      this.#forgotten(first)
-    }
+    this.#tail.trim(nowMs)
   }
 
   /** Nobody wants the rest. */
   clear(): void {
     this.#queue = []
     this.#followed.clear()
-    this.#tail = []
+    this.#tail.clear()
     this.#held.clear()
-    this.#tailBytes = this.#unsentBytes = 0
+    this.#unsentBytes = 0
   }
 
   #append(frame: ChildMessage | FailureFrame, body: Uint8Array, nowMs: number): void {
     const kept = { order: ++this.#order, n: this.#lastNumber, frame, body, bornMs: nowMs, sent: false, receipted: false }
     if (this.#parked && belongsToNoCall(frame)) return this.#held.add(kept)
     this.#tail.push(kept)
-    this.#tailBytes += body.length
     this.#queue.push({ kept, offset: 0 })
     this.#unsentBytes += body.length
     this.trim(nowMs)
@@ -254,14 +230,8 @@ export class Outbox {
   /** Puts held messages back into the tail, and returns them. */
   #release(wanted: (kept: KeptFrame) => boolean): readonly KeptFrame[] {
     const released = this.#held.take(wanted)
-    if (released.length === 0) return released
-    this.#tail = [...this.#tail, ...released].toSorted(byOrder)
-    for (const { body } of released) this.#tailBytes += body.length
+    this.#tail.putBack(released)
     return released
-  }
-
-  #forgotten({ n, frame }: KeptFrame): void {
-    if (belongsToNoCall(frame)) this.#forgottenNumber = Math.max(this.#forgottenNumber, n)
   }
 
   /** Queues frames before what waits, in order. A message that is half sent is finished first. */

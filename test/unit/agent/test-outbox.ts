@@ -4,6 +4,8 @@ import type { ChildMessage } from '../../../agent/channel/kept-frame.ts'
 
 export const NOTE: ChildMessage = { type: 'notification', method: 'notifications/message' }
 
+export const ASK = { type: 'ask', method: 'roots/list', id: [0, 1], rawId: '"q"' } as const satisfies ChildMessage
+
 export const FOR_CALL: ChildMessage = { ...NOTE, ra: 'ra1', sure: true }
 
 export function outbox(dropped: ChildMessage[] = []): Outbox {

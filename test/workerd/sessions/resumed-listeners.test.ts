@@ -96,6 +96,19 @@ describe('the GET stream', () => {
     expect(await again.next()).toBe(CHANGED)
   })
 
+  test('whose client has not said where it was is not told that what it may have seen is gone', async () => {
+    const { agent, client, ch } = await connected()
+    const before = new EventReader(await client.listen())
+    await agent.expect('resume')
+    agent.notify(ch, PROMPTS_CHANGED)
+    await before.next()
+    const again = new EventReader(await client.listen())
+    const { to = '' } = await expectReplay(agent)
+    agent.send({ type: 'failed', ch, key: '0'.repeat(32), ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
+    agent.notify(ch, CHANGED)
+    expect(await again.next()).toBe(CHANGED)
+  })
+
   test('has no event ids over HTTP+SSE', async () => {
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share)

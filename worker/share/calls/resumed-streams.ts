@@ -97,7 +97,7 @@ export class ResumedStreams {
     const current = channels.current(group)
     // Of a child that was started since, the client has seen nothing. An agent that is away is asked when it is back.
     const resume = current === undefined || current.ch === place.ch ? place : { ch: current.ch, after: 0 }
-    streams.markResume(socket, resume)
+    streams.markResume(socket, resume, mark !== undefined)
     if (current !== undefined) this.#ask(current.link, { session: session.id, resume })
     return true
   }

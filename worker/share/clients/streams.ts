@@ -41,6 +41,8 @@ export interface StreamAttachment {
   readonly principal?: string
   /** Where a client that came back had left off. */
   readonly resume?: ChildPlace
+  /** Of a GET stream: its client has said so itself (`Last-Event-ID`). */
+  readonly isMarked?: true
   /** Of a resumed call: it was sent to the agent since, or before. */
   readonly isRunning?: true
   readonly wasSent?: true
@@ -265,10 +267,11 @@ export class Streams {
     socket.serializeAttachment(owing === undefined ? rest : { ...rest, owing })
   }
 
-  /** Notes where the client of a listening stream had left off. */
-  markResume(socket: WebSocket, resume: ChildPlace): void {
+  /** Notes where the client of a listening stream had left off, and whether by its own word. */
+  markResume(socket: WebSocket, resume: ChildPlace, isMarked: boolean): void {
     const attachment = attachmentOf(socket)
-    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, resume } satisfies StreamAttachment)
+    if (attachment === undefined) return
+    socket.serializeAttachment({ ...attachment, resume, ...(isMarked ? { isMarked } : {}) } satisfies StreamAttachment)
   }
 
   closeAll(code: number, reason: string): void {

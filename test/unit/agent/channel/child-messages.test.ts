@@ -147,6 +147,8 @@ describe('asks', () => {
     scene.call(2)
     scene.child.says({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'q' } })
     expect(scene.of('notification')).toMatchObject([{ method: 'notifications/cancelled', ra: 'ra1', sure: true }])
+    scene.relay({ type: 'replay', ch: 'c', after: 0, to: 's' })
+    expect(scene.of('ask')).toHaveLength(1)
   })
 
   test('ChildMessages answers the child when too many asks are open, and when a held one gives way', () => {

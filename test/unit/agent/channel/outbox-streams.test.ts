@@ -2,9 +2,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HELD_MESSAGES } from '../../../../agent/limits.ts'
-import { CHUNK_BYTES, TAIL_MESSAGES } from '../../../../protocol/limits.ts'
+import { CHUNK_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../../../protocol/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
-import { NOTE, FOR_CALL, outbox, drain, short, add } from '../test-outbox.ts'
+import { ASK, NOTE, FOR_CALL, outbox, drain, short, add } from '../test-outbox.ts'
 
 test('Outbox.replayFor() sends what came for one call after a number, marked, and nothing of others', () => {
   const box = outbox()
@@ -109,6 +109,49 @@ test('Outbox.replayFor() tells a listening stream also when a held message had t
   add(box, HELD_MESSAGES, 1, NOTE)
   expect(box.replayFor('s', { after: 0 }).incomplete).toBe(true)
   expect(box.replayFor('s', { after: 1 }).incomplete).toBe(false)
+})
+
+test('Outbox sends again what was asked and not answered, however much was said since, and counts it as kept', () => {
+  for (const ask of [ASK, { ...ASK, ra: 'a' }]) {
+    const box = outbox()
+    for (const rawId of ['"q"', '"r"']) box.add({ ...ask, rawId }, new Uint8Array(1), 0)
+    const say = (): void => {
+      add(box, TAIL_MESSAGES)
+      drain(box)
+      box.receipt(box.lastNumber)
+      box.trim(0)
+    }
+    say()
+    expect(box.replayFor('s', { after: 0 }).incomplete).toBe(false)
+    expect(short(drain(box)).slice(0, 2)).toEqual([1, 2])
+    say()
+    box.replay(0)
+    expect(short(drain(box)).slice(0, 2)).toEqual([1, 2])
+    say()
+    box.forgetAsk('"q"')
+    box.replayFor('s', { after: 0 })
+    expect(short(drain(box))[0]).toBe(2)
+  }
+})
+
+test('Outbox keeps no more of what was asked and not answered than of what is held, and says when some of it is gone', () => {
+  const box = outbox()
+  add(box, TAIL_MESSAGES + HELD_MESSAGES + 1, 1, ASK)
+  drain(box)
+  box.receipt(box.lastNumber)
+  box.trim(0)
+  expect(box.replayFor('s', { after: 0 }).incomplete).toBe(true)
+  expect(short(drain(box))).toEqual(Array.from({ length: TAIL_MESSAGES + HELD_MESSAGES }, (_, index) => index + 2))
+})
+
+test('Outbox.restart() sends what was asked over a link that has died before its receipt, however old it is', () => {
+  const box = outbox()
+  add(box, 1, 1, ASK)
+  add(box, 1)
+  drain(box)
+  box.trim(TAIL_MS + 1)
+  box.restart()
+  expect(short(drain(box))).toEqual([1])
 })
 
 test('Outbox.hold() of a message of a call parks nothing else', () => {

@@ -14,7 +14,7 @@ import {
   TAIL_MS,
 } from '../../../../protocol/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
-import { NOTE, FOR_CALL, outbox, drain, short, add } from '../test-outbox.ts'
+import { ASK, NOTE, FOR_CALL, outbox, drain, short, add } from '../test-outbox.ts'
 
 const DIED = { type: 'died', ch: 'c', reason: 'exit' } as const
 
@@ -262,11 +262,10 @@ test('Outbox loses and invents no message under any order of cuts, receipts, hol
 })
 
 test('Outbox.forgetAsk() keeps a request of the child that was answered from being sent again, held or not', () => {
-  const ask: ChildMessage = { type: 'ask', method: 'roots/list', id: [0, 1], rawId: '"q"' }
   for (const isHeld of [false, true]) {
     const box = outbox()
-    box.add(ask, new Uint8Array(1), 0)
-    box.add({ ...ask, rawId: '"r"' }, new Uint8Array(1), 0)
+    box.add(ASK, new Uint8Array(1), 0)
+    box.add({ ...ASK, rawId: '"r"' }, new Uint8Array(1), 0)
     drain(box)
     if (isHeld) box.hold(1)
     box.replayFor('s', { after: 0 })
