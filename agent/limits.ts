@@ -102,6 +102,12 @@ export const CLOSE_MS = 1000
 /** How long dialling may take, from the lookup to the upgrade. */
 export const DIAL_MS = 15_000
 
+/**
+ * The same for the first try after a link was lost: where the way there has broken without a word, the second try is still in time for
+ * calls, which wait 20 s for an agent.
+ */
+export const FIRST_REDIAL_MS = 5_000
+
 /** How long the WebSocket that is tried beside a link that polls may take to be answered: what takes longer is no better. */
 export const PASS_MS = 10_000
 

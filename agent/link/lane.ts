@@ -79,7 +79,7 @@ export class AgentLane {
       random: Math.random,
     })
     await keepConnected({
-      connect: () => this.#connect(),
+      connect: (dialMs) => this.#connect(dialMs),
       backoff,
       isFirstLane: index === 0,
       maxRetries: settings.maxRetries,
@@ -108,7 +108,7 @@ export class AgentLane {
     await this.#redial(true)
   }
 
-  async #connect(): Promise<LinkEnd> {
+  async #connect(dialMs: number): Promise<LinkEnd> {
     const { url, index, settings, version, ready, cut, welcomed, lost } = this.#options
     // Who may serve is decided on the first lane alone.
     if (this.#isDisplaced) await this.#options.mayServe()
@@ -118,6 +118,7 @@ export class AgentLane {
       proxy: this.#proxy(),
       tls: settings.tls,
       compress: !isLoopback(url),
+      dialMs,
       keepaliveMs: settings.keepaliveMs,
       userAgent: `mcp-edge-agent/${version}`,
       hello: () => this.#hello(),
@@ -164,7 +165,7 @@ export class AgentLane {
       return polled.end
     }
     const end = await connectOnce(options, handlers)
-    if (options.signal.aborted || !choice.isBlocked(end)) return end
+    if (options.signal.aborted || !choice.isBlocked(end, options.dialMs)) return end
     const polled = await this.#poll(options, handlers, () => {
       choice.fellBack()
       log.warn('link.polls', {

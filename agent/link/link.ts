@@ -14,7 +14,7 @@ import type { LinkSocket } from './link-socket.ts'
 import { throughProxy } from './proxy.ts'
 import { readRefusal, type Refusal } from './refusal.ts'
 import { WebPacing } from './web-pacing.ts'
-import { CLOSE_MS, DIAL_MS, PASS_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../limits.ts'
+import { CLOSE_MS, PASS_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../limits.ts'
 import { WEB_SOCKET_PAUSE_BYTES } from '../web-limits.ts'
 
 /** How an attempt or a link ended. */
@@ -44,6 +44,8 @@ export interface LinkOptions {
   readonly tls?: TlsFiles | undefined
   /** Compression: pays over a network, costs on one machine. */
   readonly compress: boolean
+  /** How long dialling may take, from the lookup to the upgrade. */
+  readonly dialMs: number
   readonly keepaliveMs: number
   readonly userAgent: string
   readonly hello: () => Hello
@@ -102,7 +104,7 @@ export async function webSocketPasses(options: LinkOptions, signal: AbortSignal)
   }
 }
 
-function newSocket({ url, proxy, tls = {}, token, userAgent, compress }: LinkOptions): WebSocket {
+function newSocket({ url, proxy, tls = {}, token, userAgent, compress, dialMs }: LinkOptions): WebSocket {
   const tunnel = proxy === undefined ? {} : { createConnection: throughProxy(proxy, url.protocol === 'wss:', tls) as never }
   return new WebSocket(url, [LINK_SUBPROTOCOL], {
     ...tls,
@@ -110,7 +112,7 @@ function newSocket({ url, proxy, tls = {}, token, userAgent, compress }: LinkOpt
     headers: { authorization: `Bearer ${token}`, 'user-agent': userAgent },
     perMessageDeflate: compress && { threshold: COMPRESS_FROM_BYTES },
     maxPayload: MAX_FRAME_BYTES,
-    handshakeTimeout: DIAL_MS,
+    handshakeTimeout: dialMs,
     followRedirects: false,
   })
 }

@@ -15,6 +15,8 @@ export interface PollTarget {
   readonly proxy?: URL | undefined
   readonly tls?: TlsFiles | undefined
   readonly userAgent: string
+  /** How long registering may take. */
+  readonly dialMs: number
 }
 
 /** What has come back: a body, of 200; nothing, of 204; or a refusal, of whoever has answered. */
@@ -49,7 +51,7 @@ export class PollRequests {
   /** Asks for a session; rejects when nobody answers. */
   register(signal: AbortSignal): Promise<PollAnswer> {
     const body = JSON.stringify({ type: 'agent', protocol: LINK_SUBPROTOCOL })
-    return this.#send('register', { method: 'POST', contentType: 'application/json', body, timeoutMs: DIAL_MS, signal })
+    return this.#send('register', { method: 'POST', contentType: 'application/json', body, timeoutMs: this.#target.dialMs, signal })
   }
 
   /** What has come behind message `ack`, once there is something. */

@@ -3,13 +3,14 @@ import { CLOSE } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import type { Backoff } from './backoff.ts'
 import { AgentExit, EXIT } from '../exit.ts'
-import { HEALTHY_MS, RECONNECT_AWAITED_MAX_MS } from '../limits.ts'
+import { DIAL_MS, FIRST_REDIAL_MS, HEALTHY_MS, RECONNECT_AWAITED_MAX_MS } from '../limits.ts'
 import type { LinkEnd } from './link.ts'
 import type { Log } from '../log.ts'
 import { finalRefusal, strangerFacts } from './refusal.ts'
 
 interface ReconnectOptions {
-  readonly connect: () => Promise<LinkEnd>
+  /** Dials, for so many milliseconds at most, and serves. */
+  readonly connect: (dialMs: number) => Promise<LinkEnd>
   readonly backoff: Backoff
   /** Whether being replaced or refused by name is final: it is on the first lane of a share, which the others follow. */
   readonly isFirstLane: boolean
@@ -41,13 +42,16 @@ export async function keepConnected({
 }: ReconnectOptions): Promise<void> {
   /** When the last link that let us in ended. */
   let lostMs = -Infinity
+  let dialMs = DIAL_MS
   for (;;) {
-    const end = await connect()
+    const end = await connect(dialMs)
     if (signal.aborted) return
     const final = isFirstLane || !isDisplaced(end) ? finalExit(end) : undefined
     if (final !== undefined) throw final
     if (end.kind === 'closed' && end.livedMs >= HEALTHY_MS) backoff.reset()
-    if (end.kind === 'closed' && end.livedMs > 0) lostMs = now()
+    const isLost = end.kind === 'closed' && end.livedMs > 0
+    if (isLost) lostMs = now()
+    dialMs = isLost ? FIRST_REDIAL_MS : DIAL_MS
     if (maxRetries > 0 && backoff.failures >= maxRetries)
       throw new AgentExit(
         EXIT.UNREACHABLE,

@@ -1,6 +1,6 @@
 /** Whether a link goes by a WebSocket or by polls: decides by how attempts end whether something on the way lets no WebSocket through. No socket, no clock. */
 import type { TransportSettings } from '../config/transport-options.ts'
-import { HEALTHY_MS } from '../limits.ts'
+import { DIAL_MS, HEALTHY_MS } from '../limits.ts'
 import type { LinkEnd } from './link.ts'
 
 /** No close was heard (RFC 6455 §7.4.1). */
@@ -30,10 +30,10 @@ export class TransportChoice {
     return this.#kind === 'auto' && this.#hasFallenBack
   }
 
-  /** Whether to try by polls now what has ended so by a WebSocket. What the relay itself says is no reason, nor that nobody is there. */
-  isBlocked(end: LinkEnd): boolean {
+  /** Whether to try by polls now what has ended so by a WebSocket, dialled for `dialMs`. What the relay itself says is no reason, nor that nobody is there. */
+  isBlocked(end: LinkEnd, dialMs = DIAL_MS): boolean {
     if (this.#kind !== 'auto') return false
-    const doubt = doubtOf(end)
+    const doubt = doubtOf(end, dialMs)
     this.#doubts = doubt === 'none' ? 0 : this.#doubts + 1
     const wasWelcomed = end.kind === 'closed' && end.livedMs > 0
     return doubt === 'sure' || this.#doubts >= (wasWelcomed ? MAX_WELCOMED_DOUBTS : MAX_DOUBTS)
@@ -51,13 +51,13 @@ export class TransportChoice {
 }
 
 /** `weak`: the same comes of a relay that is being restarted, and what a stranger says may hold for this once. */
-function doubtOf(end: LinkEnd): 'sure' | 'weak' | 'none' {
+function doubtOf(end: LinkEnd, dialMs: number): 'sure' | 'weak' | 'none' {
   switch (end.kind) {
     case 'refused':
       if (end.code === 'UPGRADE_NEEDED') return 'sure'
       return end.code === undefined ? 'weak' : 'none'
     case 'unreachable':
-      if (/timed out/i.test(end.reason)) return 'sure'
+      if (/timed out/i.test(end.reason)) return dialMs < DIAL_MS ? 'weak' : 'sure'
       return /hang up|ECONNRESET|EPIPE|closed before|invalid|unexpected/i.test(end.reason) ? 'weak' : 'none'
     case 'closed':
       return end.code === ABNORMAL && end.livedMs < HEALTHY_MS ? 'weak' : 'none'

@@ -1,6 +1,9 @@
 import { WEB_CHUNK_BYTES } from '../../../../protocol/web/web-limits.ts'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ChannelFrame } from '../../../../agent/channel/channel.ts'
+import { DIAL_MS } from '../../../../agent/limits.ts'
 import { connectOnce, type Link, type LinkEnd, type LinkOptions } from '../../../../agent/link/link.ts'
 import { CLOSE, type Hello, type Welcome } from '../../../../protocol/handshake.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -42,6 +45,7 @@ class Attempt implements Disposable {
         url: new URL('/agent/share', relay.origin.replace('http', 'ws')),
         token: relay.token(),
         compress: false,
+        dialMs: DIAL_MS,
         keepaliveMs: 60_000,
         userAgent: 'test/1',
         hello: () => HELLO,
@@ -100,6 +104,15 @@ test('connectOnce() lets the hello wait until it is ready, not the dialling', as
   expect(far.got).toEqual([])
   ready.resolve()
   await up(attempt)
+})
+
+test('connectOnce() gives up on an upgrade that is not answered within its time', async () => {
+  await using silent = createServer()
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const url = new URL(`ws://127.0.0.1:${(silent.address() as AddressInfo).port}`)
+  using attempt = new Attempt({ url, dialMs: 1 })
+  expect(await attempt.ended).toEqual({ kind: 'unreachable', reason: 'Opening handshake has timed out' })
 })
 
 test('connectOnce() reports a refusal of the relay', async () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { DIAL_MS } from '../../../../agent/limits.ts'
 import type { LinkEnd, LinkOptions } from '../../../../agent/link/link.ts'
 import { pollOnce } from '../../../../agent/link/poll-link.ts'
 import { splitBundle } from '../../../../protocol/bundle.ts'
@@ -49,6 +50,7 @@ async function poll(url: URL, options: Partial<LinkOptions> = {}): Promise<{ rea
     url,
     token: 't',
     compress: false,
+    dialMs: DIAL_MS,
     keepaliveMs: 60_000,
     userAgent: 'test/1',
     hello: () => ({

@@ -5,6 +5,7 @@ import { createServer as createSecureServer } from 'node:https'
 import { connect, type AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { afterEach, describe, expect, test } from 'vitest'
+import { DIAL_MS } from '../../../../agent/limits.ts'
 import { connectOnce, type LinkEnd, type LinkOptions } from '../../../../agent/link/link.ts'
 import { proxyFor } from '../../../../agent/link/proxy.ts'
 import { LINK_SUBPROTOCOL } from '../../../../protocol/handshake.ts'
@@ -81,7 +82,16 @@ function dial(url: URL, options: Pick<LinkOptions, 'proxy' | 'tls'>): Promise<Li
   const web = { size: 0, receive: () => undefined, flush: () => {} }
   const hello = () =>
     ({ type: 'hello', agent: 'a', instance: 'i', join: 'primary', isolation: 'session', product: 'p', held: [], channels: [] }) as const
-  const own = { url, token: 't', compress: false, keepaliveMs: 60_000, userAgent: 'test/1', ready: Promise.resolve(), signal }
+  const own = {
+    url,
+    token: 't',
+    compress: false,
+    dialMs: DIAL_MS,
+    keepaliveMs: 60_000,
+    userAgent: 'test/1',
+    ready: Promise.resolve(),
+    signal,
+  }
   return connectOnce(
     { ...own, hello, channels, web, ...options },
     { welcomed: () => {}, unaccepted: () => {}, metadataAsked: () => {}, draining: () => {} },

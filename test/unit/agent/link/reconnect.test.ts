@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { Backoff } from '../../../../agent/link/backoff.ts'
-import { RECONNECT_AWAITED_MAX_MS, RECONNECT_MAX_MS } from '../../../../agent/limits.ts'
+import { DIAL_MS, FIRST_REDIAL_MS, RECONNECT_AWAITED_MAX_MS, RECONNECT_MAX_MS } from '../../../../agent/limits.ts'
 import type { LinkEnd } from '../../../../agent/link/link.ts'
 import { keepConnected } from '../../../../agent/link/reconnect.ts'
 import type { LogFields } from '../../../../agent/log.ts'
 import type { ProblemCode } from '../../../../protocol/errors.ts'
+import { AWAY_WAIT_MS } from '../../../../worker/limits.ts'
 import { CLOSE } from '../../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../../protocol/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -58,6 +59,28 @@ test('keepConnected() comes back within the time that the relay waits for it, ho
 test('keepConnected() takes its time again when the relay waits no longer', async () => {
   const ends = [...Array.from({ length: 6 }, () => closed(100)), ...Array.from({ length: 4 }, () => UNREACHABLE)]
   expect(await pausesAfter(ends)).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000, 10_000, 10_000, 60_000, 60_000])
+})
+
+test('keepConnected() gives the first try after a link was lost less time, so that the second is in time for the calls that wait', async () => {
+  const stop = new AbortController()
+  const ends = [UNREACHABLE, closed(100), UNREACHABLE, UNREACHABLE, closed(0), closed(5000)]
+  const given: number[] = []
+  await keepConnected({
+    connect: (dialMs) => {
+      const end = ends[given.push(dialMs) - 1]
+      if (end === undefined) stop.abort()
+      return Promise.resolve(end ?? UNREACHABLE)
+    },
+    backoff: new Backoff({ minMs: 1000, maxMs: RECONNECT_MAX_MS, random: () => 0 }),
+    isFirstLane: true,
+    maxRetries: 0,
+    log: SILENT_LOG,
+    now: () => 0,
+    pause: () => Promise.resolve(),
+    signal: stop.signal,
+  })
+  expect(given).toEqual([DIAL_MS, DIAL_MS, FIRST_REDIAL_MS, DIAL_MS, DIAL_MS, DIAL_MS, FIRST_REDIAL_MS])
+  expect(FIRST_REDIAL_MS).toBeLessThan(AWAY_WAIT_MS / 2)
 })
 
 test('keepConnected() starts over after a link that lived', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { HEALTHY_MS } from '../../../../agent/limits.ts'
+import { DIAL_MS, FIRST_REDIAL_MS, HEALTHY_MS } from '../../../../agent/limits.ts'
 import type { LinkEnd } from '../../../../agent/link/link.ts'
 import { TransportChoice } from '../../../../agent/link/transport-choice.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -14,9 +14,11 @@ function closed(livedMs: number, code = 1006): LinkEnd {
   return { kind: 'closed', code, reason: '', livedMs }
 }
 
+const HANGS = unreachable('Opening handshake has timed out')
+
 const BLOCKED: readonly [string, LinkEnd][] = [
   ['an upgrade that was taken out', { kind: 'refused', status: 426, code: 'UPGRADE_NEEDED', detail: '' }],
-  ['a handshake that hangs', unreachable('Opening handshake has timed out')],
+  ['a handshake that hangs', HANGS],
 ]
 const DOUBTED: readonly [string, LinkEnd][] = [
   ...[200, 204, 302, 400, 401, 403, 404, 407, 426, 501, 502, 503, 504].map(
@@ -50,6 +52,12 @@ describe('TransportChoice', () => {
     expect([choice.isBlocked(end), choice.isBlocked(end)]).toEqual([false, true])
     const other = new TransportChoice('auto')
     expect([other.isBlocked(end), other.isBlocked(closed(HEALTHY_MS)), other.isBlocked(end)]).toEqual([false, false, false])
+  })
+
+  test('tries by polls only when it comes twice, after a handshake that was given less time than others', () => {
+    verifies('link.poll.falls-back')
+    const choice = new TransportChoice('auto')
+    expect([choice.isBlocked(HANGS, FIRST_REDIAL_MS), choice.isBlocked(HANGS, DIAL_MS)]).toEqual([false, true])
   })
 
   test('tries by polls only when it comes thrice, after a cut soon after the welcome', () => {
