@@ -123,7 +123,9 @@ export interface Replay {
   readonly after: number
   /** Opaque, echoed with what is sent again for it. */
   readonly to?: string
+  /** A call, and the return address of what is said for it; without `ra` that is `to`. */
   readonly key?: string
+  readonly ra?: string
   /** Without `key`: whatever belongs to no call goes to this stream alone from now on, and is marked with `to` as well. */
   readonly follow?: true
 }

@@ -214,10 +214,11 @@ export class Channel {
   #replay(replay: Replay): void {
     const { after, to, key } = replay
     if (to === undefined) return this.#outbox.replay(after)
+    const { ra = to } = replay
     const { answered, incomplete } = this.#outbox.replayFor(to, replay)
-    if (key !== undefined && !answered) this.#intake.resumed(key, to)
+    if (key !== undefined && !answered) this.#intake.resumed(key, ra)
     // Sent first, since it speaks of what came before.
-    if (incomplete) this.#context.link?.send(failedFrame({ ch: this.ch, key: NO_CALL, ra: to }, { code: 'EVENTS_LOST' }))
+    if (incomplete) this.#context.link?.send(failedFrame({ ch: this.ch, key: NO_CALL, ra }, { code: 'EVENTS_LOST' }))
   }
 
   #line(bytes: Uint8Array, of: string | undefined): void {

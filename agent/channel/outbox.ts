@@ -36,8 +36,8 @@ export class Outbox {
   #queue: Sending[] = []
   #unsentBytes = 0
   readonly #tail = new Tail()
-  /** Return addresses of calls whose clients have come back: all that is sent for them says so. */
-  readonly #followed = new Set<string>()
+  /** By return address, of calls whose clients have come back, for which stream: all that is sent for them says so. */
+  readonly #followed = new Map<string, string>()
   /** The same for the one stream that gets what belongs to no call. */
   #followedStream: string | undefined
   /** No stream is open: what belongs to no call need not even be sent. */
@@ -135,14 +135,14 @@ export class Outbox {
   }
 
   /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
-  replayFor(to: string, { after, key, follow }: Pick<Replay, 'after' | 'key' | 'follow'>): Replayed {
+  replayFor(to: string, { after, key, ra = to, follow }: Pick<Replay, 'after' | 'key' | 'ra' | 'follow'>): Replayed {
     if (key === undefined) {
       this.#parked = false
       this.#followedStream = follow === true ? to : undefined
-    } else this.#followed.add(to)
+    } else this.#followed.set(ra, to)
     this.#tail.recallAsks()
     const isOfStream = ({ frame }: KeptFrame): boolean =>
-      key === undefined ? frame.type === 'notification' || frame.type === 'ask' : !isFailure(frame) && frame.ra === to
+      key === undefined ? frame.type === 'notification' || frame.type === 'ask' : !isFailure(frame) && frame.ra === ra
     const released = this.#release(isOfStream)
     const waiting = new Set(this.#queue.filter(({ offset }) => offset === 0).map(({ kept }) => kept))
     const wanted = this.#tail.where((kept) => isOfStream(kept) && kept.n > after)
@@ -224,7 +224,7 @@ export class Outbox {
   /** The stream that goes on, and gets this message. */
   #followedBy(message: ChildMessage): string | undefined {
     if (belongsToNoCall(message)) return this.#followedStream
-    return message.ra !== undefined && this.#followed.has(message.ra) ? message.ra : undefined
+    return message.ra === undefined ? undefined : this.#followed.get(message.ra)
   }
 
   /** Puts held messages back into the tail, and returns them. */

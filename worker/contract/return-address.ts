@@ -9,10 +9,18 @@ export type ReturnAddress =
   /**
    * With `session`: the client may come back for the stream, if it owns this session. `isTranslated`: the child is of another era than its client.
    * `isOfSeveral`: what it says that it can do is to be said of all agents of the share, which serve different names.
+   * `round`: to the stream for which a client has come back for that time.
    */
-  | { readonly to: 'call'; readonly key: string; readonly session?: string; readonly isTranslated?: true; readonly isOfSeveral?: true }
-  /** The listening stream of a session. */
-  | { readonly to: 'stream'; readonly session: string }
+  | {
+      readonly to: 'call'
+      readonly key: string
+      readonly session?: string
+      readonly isTranslated?: true
+      readonly isOfSeveral?: true
+      readonly round?: number
+    }
+  /** The listening stream of a session, or with `round` the one with which its client has come back for that time. */
+  | { readonly to: 'stream'; readonly session: string; readonly round?: number }
   | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string; readonly isOfSeveral?: true }
   /** The relay listens in the name of a session. */
   | { readonly to: 'listen'; readonly session: string }
@@ -26,9 +34,9 @@ const KEY_CHARS = 32
 export function encodeReturnAddress(address: ReturnAddress): string {
   switch (address.to) {
     case 'call':
-      return `${address.isOfSeveral === true ? 'j' : address.isTranslated === true ? 't' : 'c'}${address.key}${address.session ?? ''}`
+      return `${address.isOfSeveral === true ? 'j' : address.isTranslated === true ? 't' : 'c'}${address.key}${address.session ?? ''}${ofRound(address)}`
     case 'stream':
-      return `g${address.session}`
+      return `g${address.session}${ofRound(address)}`
     case 'listen':
       return `l${address.session}`
     case 'relay':
@@ -43,14 +51,16 @@ export function decodeReturnAddress(text: string | undefined): ReturnAddress | u
   if (text === undefined) return undefined
   const rest = text.slice(1)
   if (text.startsWith('c') || text.startsWith('t') || text.startsWith('j')) {
-    const [key, session] = [rest.slice(0, KEY_CHARS), rest.slice(KEY_CHARS)]
+    const key = rest.slice(0, KEY_CHARS)
+    const { session, ...round } = sessionIn(rest.slice(KEY_CHARS))
     const marks = {
+      ...round,
       ...(text.startsWith('t') ? { isTranslated: true as const } : {}),
       ...(text.startsWith('j') ? { isOfSeveral: true as const } : {}),
     }
     return { to: 'call', key, ...(session === '' ? {} : { session }), ...marks }
   }
-  if (text.startsWith('g')) return { to: 'stream', session: rest }
+  if (text.startsWith('g')) return { to: 'stream', ...sessionIn(rest) }
   if (text.startsWith('l')) return { to: 'listen', session: rest }
   if (text.startsWith('r')) {
     const purpose = RELAY_PURPOSES.find((known) => known === rest)
@@ -67,6 +77,16 @@ export function decodeReturnAddress(text: string | undefined): ReturnAddress | u
   } catch {
     return undefined
   }
+}
+
+function ofRound({ round }: { readonly round?: number }): string {
+  return round === undefined ? '' : `.${round.toString(36)}`
+}
+
+/** Ids of sessions have no full stop. */
+function sessionIn(text: string): { readonly session: string; readonly round?: number } {
+  const [session = '', round] = text.split('.')
+  return round === undefined ? { session } : { session, round: Number.parseInt(round, 36) }
 }
 
 /** Whether an answer is to say what all agents of its share can do: told by the first letter, since it is asked of every answer. */

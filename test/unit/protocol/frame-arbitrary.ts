@@ -116,7 +116,10 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
   credit: fc.record({ type: type('credit'), ch, upto: count }),
   hold: fc.record({ type: type('hold'), ch, n }),
   resume: fc.record({ type: type('resume'), ch }),
-  replay: fc.record({ type: type('replay'), ch, after: count, to: text, key, follow: flag }, { requiredKeys: ['type', 'ch', 'after'] }),
+  replay: fc.record(
+    { type: type('replay'), ch, after: count, to: text, key, ra: text, follow: flag },
+    { requiredKeys: ['type', 'ch', 'after'] },
+  ),
   close: fc.record({ type: type('close'), ch }),
   unaccepted: fc.record({ type: type('unaccepted'), count }),
   metadata_ask: fc.record({ type: type('metadata_ask'), key }),

@@ -70,8 +70,8 @@ export async function callAfterReplays(agent: ScriptedAgent): Promise<Call> {
 }
 
 /** What a real agent says of a call that it does not know, or whose answer it does not keep. */
-export function refuseReplayed(agent: ScriptedAgent, { ch, key = '', to = '' }: Replay, code: 'EVENTS_LOST' | 'ALREADY_EXECUTED'): void {
-  agent.send({ type: 'failed', ch, key, ra: to, code, executed: code === 'EVENTS_LOST' ? 'unknown' : 'yes' })
+export function refuseReplayed(agent: ScriptedAgent, { ch, key = '', ra = '' }: Replay, code: 'EVENTS_LOST' | 'ALREADY_EXECUTED'): void {
+  agent.send({ type: 'failed', ch, key, ra, code, executed: code === 'EVENTS_LOST' ? 'unknown' : 'yes' })
 }
 
 /** An event id of a call's stream, as its client could word it for another method. */

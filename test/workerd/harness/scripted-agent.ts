@@ -16,7 +16,7 @@ export class ScriptedAgent {
   readonly #socket: WebSocket
   readonly #frames: DecodedFrame<RelayFrame>[] = []
   /** Return addresses for which a replay was asked: from then on all that is said for them says so. */
-  readonly #followed = new Set<string>()
+  readonly #followed = new Map<string, string>()
   #followedStream: { readonly ch: string; readonly to: string | undefined } | undefined
   readonly #numbers = new Map<string, { n: number; at: number }>()
   #wake: (() => void) | undefined
@@ -30,7 +30,7 @@ export class ScriptedAgent {
       const frame = decodeRelayFrame(new Uint8Array(data as ArrayBuffer))
       if (!frame.ok) throw new Error(`the relay sent a bad frame: ${frame.error}`)
       const { header } = frame.value
-      if (header.type === 'replay' && header.key !== undefined && header.to !== undefined) this.#followed.add(header.to)
+      if (header.type === 'replay' && header.ra !== undefined && header.to !== undefined) this.#followed.set(header.ra, header.to)
       if (header.type === 'replay' && header.key === undefined)
         this.#followedStream = header.follow === true ? { ch: header.ch, to: header.to } : undefined
       if (header.type === 'resume') this.#followedStream = undefined
@@ -90,9 +90,9 @@ export class ScriptedAgent {
   #addressed(header: AgentFrame): AgentFrame {
     const isOfChild = header.type === 'answer' || header.type === 'notification' || header.type === 'ask' || header.type === 'chunk'
     if (!isOfChild || header.to !== undefined) return header
-    if (header.ra !== undefined) return this.#followed.has(header.ra) ? { ...header, to: header.ra } : header
-    const { ch, to } = this.#followedStream ?? {}
-    return to !== undefined && ch === header.ch && header.type !== 'answer' ? { ...header, to } : header
+    const stream = this.#followedStream?.ch === header.ch && header.type !== 'answer' ? this.#followedStream.to : undefined
+    const to = header.ra === undefined ? stream : this.#followed.get(header.ra)
+    return to === undefined ? header : { ...header, to }
   }
 
   /** Sends what was on its way before a replay was asked for. */

@@ -22,7 +22,7 @@ async function begunByAsker() {
 
 /** The answer that asks, as it was or sent again: for the attempt that a replay was asked for. */
 async function askAgain(agent: ScriptedAgent, header: Call): Promise<void> {
-  expect(await expectReplay(agent)).toMatchObject({ key: header.key, to: header.ra })
+  expect(await expectReplay(agent)).toMatchObject({ key: header.key, ra: header.ra })
   agent.answer(header, '2', ASKS)
 }
 
@@ -70,7 +70,7 @@ describe('a client that comes back', () => {
     await events.cancel()
     const again = new EventReader(await client.resume(lastId))
     await askAgain(agent, header)
-    expect(await expectReplay(agent)).toMatchObject({ key: retry.key, to: retry.ra })
+    expect(await expectReplay(agent)).toMatchObject({ key: retry.key, ra: retry.ra })
     agent.answer(retry, '3', DONE)
     expect(await nextMessage(again)).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
     expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])

@@ -71,6 +71,29 @@ describe('the GET stream', () => {
     expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n })
   })
 
+  test.each([
+    ['names its last event', true],
+    ['names none', false],
+  ])('brings what was sent again while nobody listened in its order, to a client that %s', async (_, isMarked) => {
+    verifies('promise.5.exactly-the-rest')
+    const { agent, client, ch } = await connected()
+    const events = new EventReader(await client.listen())
+    await agent.expect('resume')
+    const said = [1, 2, 3].map((data) => agent.notify(ch, `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":${data}}}`))
+    const lastId = (await events.nextEvent())?.id ?? ''
+    // Written to it all the same, and perhaps never taken.
+    for (let rest = said.length - 1; rest > 0; rest--) await events.next()
+    await events.cancel()
+    const { to: before = '' } = await expectReplay(agent)
+    const again = new EventReader(await (isMarked ? client.resume(lastId) : client.listen()))
+    const { to = '', after } = await expectReplay(agent)
+    const missed = said.filter(({ header }) => header.n > after)
+    expect(missed).toHaveLength(isMarked ? 2 : 3)
+    for (const { header, body } of said.slice(2)) agent.repeat({ header: { ...header, to: before }, body })
+    for (const { header, body } of missed) agent.repeat({ header: { ...header, to }, body })
+    for (const { body } of missed) expect(await again.next()).toBe(new TextDecoder().decode(body))
+  })
+
   test('of a child that was started anew begins with the first message of that', async () => {
     const { agent, client, ch, lastId } = await leftAfterChange()
     agent.send({ type: 'died', ch, reason: 'exit' })

@@ -37,7 +37,8 @@ describe('a client that comes back', () => {
     const { agent, client, ch, header, first, lastId } = await left()
     const events = new EventReader(await client.resume(lastId))
     expect((await agent.expect('receipt')).header).toMatchObject({ ch, n: first.header.n })
-    expect((await agent.expect('replay')).header).toEqual({ type: 'replay', ch, after: first.header.n, to: header.ra, key: header.key })
+    const replay = (await agent.expect('replay')).header
+    expect(replay).toEqual({ type: 'replay', ch, after: first.header.n, to: replay.to, key: header.key, ra: header.ra })
     agent.answer(header, '7', '{"late":true}')
     expect(await events.next()).toBe('{"jsonrpc":"2.0","id":7,"result":{"late":true}}')
     expect(await events.next()).toBeUndefined()
@@ -263,13 +264,34 @@ test('what was on its way when its client came back waits for what is missing be
   }
   const [missed, late] = [said(2), said(3)]
   const events = new EventReader(await client.resume(lastId))
-  await expectReplay(agent)
+  const { to = '' } = await expectReplay(agent)
   agent.sendUnfollowed(late.header, late.body)
-  for (const again of [missed, late]) agent.repeat({ ...again, header: { ...again.header, to: ra } })
+  for (const again of [missed, late]) agent.repeat({ ...again, header: { ...again.header, to } })
   agent.answer(header, '7', '{}')
   expect([await events.next(), await events.next(), await events.next()]).toEqual([
     progress(2),
     progress(3),
     '{"jsonrpc":"2.0","id":7,"result":{}}',
   ])
+})
+
+test('what is sent again for a stream that its client has left does not come on the next, ahead of what is missing there', async () => {
+  verifies('promise.5.exactly-the-rest')
+  const { agent, client, ch, header, lastId } = await left()
+  await (await client.resume(lastId)).body?.cancel()
+  const { to: before = '' } = await expectReplay(agent)
+  const said = (value: number) => {
+    const body = new TextEncoder().encode(progress(value))
+    const place = { ...agent.number(ch, body.length), size: body.length }
+    const { ra } = header
+    return { header: { type: 'notification', ...place, method: 'notifications/progress', ra, sure: true }, body } as const
+  }
+  const again = [said(2), said(3)]
+  const events = new EventReader(await client.resume(lastId))
+  const { to = '' } = await expectReplay(agent)
+  expect(to).not.toBe(before)
+  const [, late] = again
+  if (late !== undefined) agent.repeat({ ...late, header: { ...late.header, to: before } })
+  for (const one of again) agent.repeat({ ...one, header: { ...one.header, to } })
+  expect([await events.next(), await events.next()]).toEqual([progress(2), progress(3)])
 })

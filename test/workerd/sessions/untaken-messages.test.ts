@@ -63,8 +63,9 @@ describe('what a server says on a GET stream whose client is gone', () => {
     asked.again(replay.to)
     expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n: asked.n })
     const next = new EventReader(await client.listen())
-    await agent.expect('resume')
-    asked.again()
+    const { to, after } = await expectReplay(agent)
+    expect(after).toBe(asked.n - 1)
+    asked.again(to)
     expect(await next.next()).toBe(ASK)
   })
 

@@ -91,7 +91,7 @@ export class Delivery {
     if (header.executed === 'unknown' && header.code === 'CHILD_DIED' && this.#repeat(header.ch, target)) return
     this.#parts.runningCalls.answered(header.key, header.code, 0)
     if (target.kind === 'waiter') this.#parts.clientFrames.toWaiter(target.waiter, frame, 0, true, true)
-    else if (target.kind === 'sockets' && header.code === 'EVENTS_LOST') this.#eventsLost(target.sockets, frame)
+    else if (target.kind === 'sockets' && header.code === 'EVENTS_LOST') this.#eventsLost(target.sockets, address, frame)
     else if (target.kind === 'sockets') this.#parts.clientFrames.toSockets(target.sockets, groupOf(header.ch), frame, 0)
     this.#parts.turns.look(groupOf(header.ch))
   }
@@ -100,12 +100,13 @@ export class Delivery {
    * The agent does not know the call of a resumed stream: the Worker that holds the request may be about to send it. Or what came for
    * a GET stream is kept no more: whoever has not said what it has seen may have seen all of that, and is told nothing.
    */
-  #eventsLost(sockets: readonly WebSocket[], frame: Uint8Array): void {
+  #eventsLost(sockets: readonly WebSocket[], address: ReturnAddress | undefined, frame: Uint8Array): void {
     const { streams } = this.#parts
     for (const socket of sockets) {
       const { kind, isProbe, isMarked } = streams.attachmentOf(socket) ?? {}
       if (kind === 'call' && isProbe !== true) this.#parts.clientFrames.failUnlessOnItsWay(socket, frame)
-      else if (kind !== 'listen' || isMarked === true) this.#parts.clientFrames.toSockets([socket], '', frame, 0)
+      else if (kind !== 'listen' || (isMarked === true && this.#routing.isOfThisRound(socket, address)))
+        this.#parts.clientFrames.toSockets([socket], '', frame, 0)
     }
   }
 

@@ -84,7 +84,14 @@ export class Routing {
     if (target.kind === 'hold' && address?.to === 'stream') return target
     const stream = this.answerTarget(address)
     if (target.kind !== 'sockets' || stream.kind !== 'sockets') return DROP
+    if (!stream.sockets.every((socket) => this.isOfThisRound(socket, address))) return DROP
     return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP
+  }
+
+  /** Whether what is sent again for this address is for the stream as it is, and not for one that its client has left since. */
+  isOfThisRound(socket: WebSocket, address: ReturnAddress | undefined): boolean {
+    const round = address !== undefined && 'round' in address ? address.round : undefined
+    return this.#parts.streams.attachmentOf(socket)?.resume?.round === round
   }
 
   /** An ask for roots is about the group, and not about its call. One of a call whose client is being asked already is held until the retry. */

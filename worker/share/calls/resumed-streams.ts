@@ -11,7 +11,7 @@ import type { ServedSets } from '../agents/served-sets.ts'
 import type { RoutedCalls } from './routed-calls.ts'
 import type { Sessions } from './sessions.ts'
 import { type Store } from '../rows/store.ts'
-import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
+import type { ChildPlace, ResumePlace, StreamAttachment, Streams } from '../clients/streams.ts'
 import type { UntakenMessages } from '../clients/untaken-messages.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Waiters } from '../clients/waiters.ts'
@@ -36,6 +36,7 @@ interface Parts {
 
 export class ResumedStreams {
   readonly #parts: Parts
+  #round = 0
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -62,7 +63,7 @@ export class ResumedStreams {
     const group = routed ?? groupAt(session, mark, channels)
     const agent = store.channels.get(group)?.agent ?? ''
     const ch = channelName(group, mark?.generation ?? store.channels.get(group)?.generation ?? 0)
-    const resume = { ch, after: mark?.n ?? 0 }
+    const resume = { ch, after: mark?.n ?? 0, round: this.#nextRound() }
     const probe = query.has('isProbe') ? ({ isProbe: true } as const) : {}
     // If a stream or a waiting call is taken over, an agent has the call.
     const isKnown =
@@ -96,7 +97,8 @@ export class ResumedStreams {
     if (place === undefined) return false
     const current = channels.current(group)
     // Of a child that was started since, the client has seen nothing. An agent that is away is asked when it is back.
-    const resume = current === undefined || current.ch === place.ch ? place : { ch: current.ch, after: 0 }
+    const from = current === undefined || current.ch === place.ch ? place : { ch: current.ch, after: 0 }
+    const resume = { ...from, round: this.#nextRound() }
     streams.markResume(socket, resume, mark !== undefined)
     if (current !== undefined) this.#ask(current.link, { session: session.id, resume })
     return true
@@ -104,15 +106,16 @@ export class ResumedStreams {
 
   /**
    * A listening stream has ended, and no other is there. What its client may not have taken the agent is asked to send again: nobody
-   * takes it now, so it is held for the next stream, or beyond what is held the server is told.
+   * takes it now, so it is held for the next stream, or beyond what is held the server is told. The next stream asks for all of it once
+   * more, since some may still be on its way here.
    */
   left(socket: WebSocket, { session = '', group }: StreamAttachment): void {
     const { store, channels, untaken } = this.#parts
     const place = untaken.of(socket, Date.now())
     if (place === undefined || store.sessions.get(session) === undefined) return
     const current = channels.current(group)
+    untaken.leave(session, place)
     if (group === session && current?.ch === place.ch) this.#ask(current.link, { session, resume: place }, false)
-    else untaken.leave(session, place)
   }
 
   /** An agent is back: asks it again for what streams have not seen, since the answer to that may be lost. */
@@ -128,19 +131,28 @@ export class ResumedStreams {
     }
   }
 
+  /** A number that no stream has had before, whether the object has slept since or not. */
+  #nextRound(): number {
+    this.#round = Math.max(this.#round + 1, Date.now())
+    return this.#round
+  }
+
   #ask(
     link: AgentLink,
-    { key, session, resume }: { readonly key?: string; readonly session: string; readonly resume: ChildPlace },
+    { key, session, resume }: { readonly key?: string; readonly session: string; readonly resume: ChildPlace | ResumePlace },
     isOpen = true,
   ): void {
     const { ch, after } = resume
     // What a client has seen has passed through here: the agent need not send it again after a cut.
     sendFrame(link, { type: 'receipt', ch, n: after })
     const translated = link.sessionEra === 'modern' ? ({ isTranslated: true } as const) : {}
-    const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session, ...translated })
+    const round = 'round' in resume ? { round: resume.round } : {}
+    const call = key === undefined ? undefined : ({ to: 'call', key, session, ...translated } as const)
+    const to = encodeReturnAddress({ ...(call ?? { to: 'stream', session }), ...round })
+    const ofCall = call === undefined ? {} : { key: call.key, ra: encodeReturnAddress(call) }
     // A child that serves others too has messages for all of them.
     const isAlone = isOpen && key === undefined && groupOf(ch) === session
-    sendFrame(link, { type: 'replay', ch, after, to, ...(key === undefined ? {} : { key }), ...(isAlone ? { follow: true } : {}) })
+    sendFrame(link, { type: 'replay', ch, after, to, ...ofCall, ...(isAlone ? { follow: true } : {}) })
   }
 }
 

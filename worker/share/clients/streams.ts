@@ -12,6 +12,11 @@ export interface ChildPlace {
   readonly after: number
 }
 
+/** Where a client that comes back has left off, and which time this is: what is sent again for an earlier time is told from it. */
+export interface ResumePlace extends ChildPlace {
+  readonly round: number
+}
+
 /** A child's messages on one stream, in spans of KEEPALIVE_MS: behind which number each span began, and when. */
 export interface UntakenSpans {
   readonly ch: string
@@ -40,7 +45,7 @@ export interface StreamAttachment {
   /** Of what waits, other than a listen: whose it is. */
   readonly principal?: string
   /** Where a client that came back had left off. */
-  readonly resume?: ChildPlace
+  readonly resume?: ResumePlace
   /** Of a GET stream: its client has said so itself (`Last-Event-ID`). */
   readonly isMarked?: true
   /** Of a resumed call: it was sent to the agent since, or before. */
@@ -268,7 +273,7 @@ export class Streams {
   }
 
   /** Notes where the client of a listening stream had left off, and whether by its own word. */
-  markResume(socket: WebSocket, resume: ChildPlace, isMarked: boolean): void {
+  markResume(socket: WebSocket, resume: ResumePlace, isMarked: boolean): void {
     const attachment = attachmentOf(socket)
     if (attachment === undefined) return
     socket.serializeAttachment({ ...attachment, resume, ...(isMarked ? { isMarked } : {}) } satisfies StreamAttachment)

@@ -9,7 +9,7 @@ export class UntakenMessages {
   readonly #streams: Pick<Streams, 'attachmentOf' | 'markUntaken'>
   /** What the attachments say; undefined for a stream that is not kept account of. */
   readonly #known = new WeakMap<WebSocket, UntakenSpans | undefined>()
-  /** Places at which streams ended whose child could not be told to hold what followed, by session; oldest first. */
+  /** Places at which streams ended, by session; oldest first. */
   readonly #left = new Map<string, ChildPlace>()
 
   constructor(streams: Pick<Streams, 'attachmentOf' | 'markUntaken'>) {

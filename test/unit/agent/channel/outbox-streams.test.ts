@@ -33,6 +33,19 @@ test('Outbox marks all that it sends for a call after a replay for it, to the an
   expect(marks()).toEqual([undefined])
 })
 
+test('Outbox marks what it sends for a call with the stream that a replay named last', () => {
+  const box = outbox()
+  const marks = (): unknown[] => drain(box).map(({ header }) => ('to' in header ? header.to : undefined))
+  for (const ra of ['a', 'b']) box.add({ ...FOR_CALL, ra }, new Uint8Array(1), 0)
+  drain(box)
+  for (const to of ['a.1', 'a.2']) {
+    box.replayFor(to, { after: 0, key: 'k', ra: 'a' })
+    expect(marks()).toEqual([to])
+  }
+  for (const ra of ['a', 'b']) box.add({ ...FOR_CALL, ra }, new Uint8Array(1), 0)
+  expect(marks()).toEqual(['a.2', undefined])
+})
+
 test('Outbox marks all that belongs to no call after a replay for the one stream that gets it, to resume() and on one link', () => {
   const box = outbox()
   const marks = (): unknown[] => drain(box).map(({ header }) => ('to' in header ? header.to : undefined))

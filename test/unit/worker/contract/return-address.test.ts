@@ -4,9 +4,14 @@ import { decodeReturnAddress, encodeReturnAddress, type ReturnAddress } from '..
 
 const key = fc.stringMatching(/^[0-9a-f]{32}$/)
 const session = fc.stringMatching(/^[0-9a-z]{1,40}$/)
+const round = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 const address: fc.Arbitrary<ReturnAddress> = fc.oneof(
-  fc.record({ to: fc.constant('call' as const), key, session, isTranslated: fc.constant(true as const) }, { requiredKeys: ['to', 'key'] }),
-  fc.record({ to: fc.constant('stream' as const), session }),
+  fc.record(
+    { to: fc.constant('call' as const), key, session, round, isTranslated: fc.constant(true as const) },
+    { requiredKeys: ['to', 'key', 'session'] },
+  ),
+  fc.record({ to: fc.constant('call' as const), key }),
+  fc.record({ to: fc.constant('stream' as const), session, round }, { requiredKeys: ['to', 'session'] }),
   fc.record({ to: fc.constant('listen' as const), session }),
   fc.record({ to: fc.constant('relay' as const), purpose: fc.constantFrom('handshake' as const, 'snapshot' as const, 'replay' as const) }),
   fc.record(

@@ -80,7 +80,7 @@ export class ForeignLink {
         break
       }
       case 'replay':
-        if (header.key !== undefined && header.to !== undefined) this.#resumed(header.ch, header.key, header.to)
+        if (header.key !== undefined && header.to !== undefined) this.#resumed(header.ch, header.key, header.ra ?? header.to)
         break
       default:
         if ('x' in header) this.#web?.take(header, body)
@@ -200,11 +200,10 @@ export class ForeignLink {
   }
 
   /** A client has come back for a call: what such an agent has said for it meanwhile is gone. */
-  #resumed(ch: string, key: string, to: string): void {
+  #resumed(ch: string, key: string, ra: string): void {
     const running = this.#calls.get(key)
-    if (running !== undefined) this.#calls.put({ ...running, ra: to })
-    else
-      this.#fail({ ch, key, ra: to }, this.#calls.hasEnded(key) ? { code: 'ALREADY_EXECUTED', executed: 'yes' } : { code: 'EVENTS_LOST' })
+    if (running !== undefined) this.#calls.put({ ...running, ra })
+    else this.#fail({ ch, key, ra }, this.#calls.hasEnded(key) ? { code: 'ALREADY_EXECUTED', executed: 'yes' } : { code: 'EVENTS_LOST' })
   }
 
   #tooLarge(header: Inbound): void {
