@@ -7,9 +7,10 @@ import type { AgentLinks } from '../agents/links.ts'
 import type { ServedSets } from '../agents/served-sets.ts'
 import type { StandbyAnswers } from './standby-answers.ts'
 import { type Store } from '../rows/store.ts'
-import type { StreamAttachment, Streams, ToldChanges } from '../clients/streams.ts'
+import type { Streams } from '../clients/streams.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
 import type { AgentLink } from '../agents/agent-link.ts'
+import type { StreamAttachment, ToldChanges } from '../clients/stream-attachment.ts'
 
 interface Parts {
   readonly store: Store

@@ -11,13 +11,14 @@ import type { ServedSets } from '../agents/served-sets.ts'
 import type { RoutedCalls } from './routed-calls.ts'
 import type { Sessions } from './sessions.ts'
 import { type Store } from '../rows/store.ts'
-import type { ChildPlace, ResumePlace, StreamAttachment, Streams } from '../clients/streams.ts'
+import type { Streams } from '../clients/streams.ts'
 import type { UntakenMessages } from '../clients/untaken-messages.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { channelName, groupOf, markedGroup } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
 import { closeQuietly, type AgentLink, sendFrame } from '../agents/agent-link.ts'
+import type { ChildPlace, ResumePlace, StreamAttachment } from '../clients/stream-attachment.ts'
 
 interface Parts {
   readonly store: Store

@@ -17,13 +17,14 @@ import { type AgentLinks } from '../agents/links.ts'
 import type { ServedSets } from '../agents/served-sets.ts'
 import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
-import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
+import type { Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { UntakenMessages } from '../clients/untaken-messages.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 import { closeQuietly, sendFrame } from '../agents/agent-link.ts'
+import type { ChildPlace, StreamAttachment } from '../clients/stream-attachment.ts'
 
 interface Parts {
   readonly store: Store

@@ -3,7 +3,8 @@
  * only by writing to it, and what was written before that went nowhere. No I/O, no timers.
  */
 import { KEEPALIVE_MS, MAX_LEFT_STREAMS, UNTAKEN_MS } from '../../limits.ts'
-import type { ChildPlace, StreamAttachment, Streams, UntakenSpans } from './streams.ts'
+import type { Streams } from './streams.ts'
+import type { ChildPlace, StreamAttachment, UntakenSpans } from './stream-attachment.ts'
 
 export class UntakenMessages {
   readonly #streams: Pick<Streams, 'attachmentOf' | 'markUntaken'>

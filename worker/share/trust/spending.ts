@@ -4,8 +4,9 @@ import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { LaneKey } from '../../contract/lane-key.ts'
 import { laneCount, laneOf, type Lane } from '../../lanes.ts'
 import { BUSY_LIMIT_RETRY_MS, MAX_METERED_CALL_MS } from '../../trust-limits.ts'
-import type { StreamAttachment, Streams } from '../clients/streams.ts'
+import type { Streams } from '../clients/streams.ts'
 import type { Meters } from './meters.ts'
+import type { StreamAttachment } from '../clients/stream-attachment.ts'
 
 interface Parts {
   /** Id of the share, and which of its lanes this is. */

@@ -23,7 +23,8 @@ const DROP = { kind: 'drop' }
 /** Routes for the session `s`. `streams`: which of its streams are open, that of the call KEY and the listening one. `isSole`: no other session ever was. */
 function routing(streams: { call?: boolean; listener?: boolean } = {}, isSole = true): { routing: Routing; waiters: Waiters } {
   const waiters = new Waiters(() => {})
-  const open: Pick<Streams, 'call' | 'listener' | 'listeners'> = {
+  const open: Pick<Streams, 'attachmentOf' | 'call' | 'listener' | 'listeners'> = {
+    attachmentOf: () => ({ role: 'stream', kind: 'listen', link: '', group: 's', resume: { ch: 's.1', after: 0, round: 2 } }),
     call: (key) => (streams.call === true && key === KEY ? CALL_STREAM : undefined),
     listener: (session) => (streams.listener === true && session === 's' ? LISTENER : undefined),
     listeners: () => (streams.listener === true ? [LISTENER] : []),
@@ -137,12 +138,20 @@ describe('Routing.messageTarget()', () => {
 })
 
 describe('Routing.againTarget()', () => {
-  const address = encodeReturnAddress({ to: 'stream', session: 's' })
+  const address = encodeReturnAddress({ to: 'stream', session: 's', round: 2 })
 
   test('keeps to the stream for which a message was sent again', () => {
     const { routing: routes } = routing({ call: true, listener: true })
     expect(routes.againTarget(address, { kind: 'sockets', sockets: [LISTENER, SUBSCRIBER] })).toEqual(to(LISTENER))
     expect(routes.againTarget(address, { kind: 'sockets', sockets: [SUBSCRIBER] })).toEqual(DROP)
+  })
+
+  test('drops what was sent again for a stream before that', () => {
+    const { routing: routes } = routing({ listener: true })
+    for (const round of [{ round: 1 }, {}])
+      expect(
+        routes.againTarget(encodeReturnAddress({ to: 'stream', session: 's', ...round }), { kind: 'sockets', sockets: [LISTENER] }),
+      ).toEqual(DROP)
   })
 
   test('leaves it to the next stream when the one has closed', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { KEEPALIVE_MS, MAX_LEFT_STREAMS, UNTAKEN_MS } from '../../../../../worker/limits.ts'
-import type { StreamAttachment, UntakenSpans } from '../../../../../worker/share/clients/streams.ts'
 import { UntakenMessages } from '../../../../../worker/share/clients/untaken-messages.ts'
+import type { StreamAttachment, UntakenSpans } from '../../../../../worker/share/clients/stream-attachment.ts'
 
 /** A stream whose attachment is kept here. */
 function stream(kind: StreamAttachment['kind'] = 'listen') {
