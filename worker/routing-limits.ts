@@ -26,3 +26,15 @@ export const MAX_SPREAD_ANSWER_BYTES = 512 * 1024
 
 /** How long one agent's part of a list, all of its pages, is waited for that is made of several agents' (`--serves`): long enough for a server to start, and no longer than an agent that is away. */
 export const LIST_PART_MS = 20_000
+
+/**
+ * What an object keeps of calls over HTTP+SSE until they are answered, in bytes of the 128 MiB that it has: four thousand small calls. What
+ * is beyond that is told to have failed where it would have been made again.
+ */
+export const MAX_POSTED_BYTES = 8 * 1024 * 1024
+
+/** What one of them counts beside its body: a dozen facts of a few bytes each, and what a map needs. */
+export const POSTED_CALL_BYTES = 2 * 1024
+
+/** Calls of one HTTP+SSE stream of which its Worker remembers that they were made again, so that nothing of the try before is told: a key each. */
+export const MAX_MADE_AGAIN = 1_000

@@ -118,6 +118,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'sessions/resumed-streams',
     'sessions/input-rounds',
     'sessions/resumed-listeners',
+    'sessions/posted-calls',
     'modern-client/tasks',
   ],
   'worker/mcp/modern-client/': [
@@ -226,6 +227,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'sessions/session',
   ],
   'worker/share/clients/': ['limits/credit', 'limits/unread-streams', 'rows/share', 'calls/hand-over', 'sessions/untaken-messages'],
+  'worker/share/clients/posted-calls.ts': ['sessions/posted-calls', 'sessions/http-sse'],
   'worker/share/rows/': [
     'rows/rows-in-memory',
     'rows/listing-rows',

@@ -119,6 +119,9 @@ export type WebControl =
   /** Share to Worker: what its client may do has changed. */
   | { readonly type: 'grant'; readonly facts: GrantFacts }
 
+/** How a call was made before under its key: it has not run (`unrun`), or may have, and may run twice (`repeatable`). */
+export type MadeBefore = 'unrun' | 'repeatable'
+
 /** Text messages on stream sockets. */
 export type StreamControl =
   /** Share to Worker: what its client may do has changed. */
@@ -161,8 +164,14 @@ export type StreamControl =
     }
   /** Share to the Worker of a listening stream: the server was started anew, and these lists may have changed. */
   | { readonly type: 'changed'; readonly methods: readonly string[] }
-  /** Share to the Worker of a session's stream: a request that it must translate and make itself, the key with which it came, and who its client is where that shows something for the server. */
-  | { readonly type: 'translate'; readonly key: string; readonly body: string; readonly shown?: Omit<Caller, 'session'> }
+  /** Share to the Worker of a session's stream: a request that it must make itself, to translate it or since it was made in vain, the key with which it came, and who its client is where that shows something for the server. */
+  | {
+      readonly type: 'translate'
+      readonly key: string
+      readonly body: string
+      readonly before?: MadeBefore
+      readonly shown?: Omit<Caller, 'session'>
+    }
   /** Share to a Worker that asks: the client's response to its question of this index. */
   | { readonly type: 'told'; readonly index: number; readonly body: string }
   /** Share to a Worker that asks, or waits for the owner: its client has cancelled the call. */

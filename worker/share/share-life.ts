@@ -79,6 +79,7 @@ export class ShareLife {
 
   async end(code: End): Promise<void> {
     const { store, standbyAnswers, usage, gate, spending, approvals, serverEntries, links, streams, waiters, web, upstream } = this.#parts
+    const { postedCalls } = this.#parts
     const streamCode = code === 'SHARE_EXPIRED' ? CUT_CLOSE[code] : STREAM_CLOSE.ENDED
     web.closeAll(streamCode, 'the share was deleted or has expired')
     upstream.closeAll(streamCode, 'the share was deleted or has expired')
@@ -87,6 +88,7 @@ export class ShareLife {
     spending.forget()
     approvals.forget()
     standbyAnswers.forget()
+    postedCalls.forget()
     gate.forget()
     serverEntries.forget()
     links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')

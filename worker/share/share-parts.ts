@@ -51,6 +51,7 @@ import { type EndedCall, RunningCalls } from './clients/running-calls.ts'
 import { CreditLedger } from './clients/credit.ts'
 import { HeldWaits } from './clients/held-waits.ts'
 import { Streams } from './clients/streams.ts'
+import { PostedCalls } from './clients/posted-calls.ts'
 import { UntakenMessages } from './clients/untaken-messages.ts'
 import { Waiters } from './clients/waiters.ts'
 import { ApprovalRows } from './rows/approval-rows.ts'
@@ -155,6 +156,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const children = {
     ...base,
     untaken: new UntakenMessages(streams),
+    postedCalls: new PostedCalls(streams, rootOf),
     subscriptions,
     standbyAnswers,
     askers,
@@ -176,7 +178,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const answers = { ...children, routedCalls, restartNews, clientFrames, creditGrants, introductions, childAsks, spreadCalls }
   const delivery = new Delivery(answers)
   const lostAgents = new LostAgents(answers)
-  const sseSessions = new SseSessions(streams)
+  const sseSessions = new SseSessions(streams, children.postedCalls)
   const legacyOnModern = new LegacyOnModern({ ...answers, sseSessions })
   const modernOnLegacy = new ModernOnLegacy(answers)
   const sessions = new Sessions({ ...answers, legacyOnModern, alarmBy, rootOf, allOf })

@@ -74,6 +74,9 @@ const NOTHING_LOST = {
       "A client's notification or answer gets its 202 with the agent's receipt; without it is sent again.",
     ),
     'promise.2.notifications-once': promised('A notification that comes again with its key reaches the server once.'),
+    'promise.2.sse-again': promised(
+      'A call over HTTP+SSE that has not run, or may run twice, is made again by the relay, though its post was accepted before.',
+    ),
     'promise.2.repeated-after-death': promised('A call that may run twice by its nature is run once more when its child dies under it.'),
     'promise.2.repeatable': promised('Only a call that may run twice by its nature is run by another agent while its own is lost.'),
   },

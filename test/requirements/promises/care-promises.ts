@@ -186,6 +186,9 @@ const BOUNDED = {
     'promise.10.asks': promised('A server cannot have more requests open than there is room for.'),
     'promise.10.links': promised('A share has at most 1,000 links that have not ended; those that have give way.'),
     'promise.10.memory': promised('What is kept of lists, verified credentials and tables is bounded: the oldest goes.'),
+    'promise.10.sse-posts': promised(
+      'Of calls over HTTP+SSE so many bytes are kept until they are answered: whoever brings more loses its own oldest.',
+    ),
     'promise.10.rows': promised('No row outlives what it speaks of, and none is looked for by reading all.'),
     'promise.10.audit': promised('What is kept of calls for their owner is bounded in number and in length: the oldest goes.'),
     'promise.10.audit-rings': promised(

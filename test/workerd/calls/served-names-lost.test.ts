@@ -70,8 +70,8 @@ describe('a session over HTTP+SSE', () => {
     expect(await client.next()).toMatchObject({ id: 3, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
   })
 
-  test('is told of a call that never reached its agent when that is back, and not when another is', async () => {
-    verifies('promise.serves.once')
+  test('has a call made again that never reached its agent when that is back, and not when another is', async () => {
+    verifies('promise.serves.once', 'promise.2.sse-again')
     const { share, git, files } = await scene()
     const client = await SseClient.connect(share)
     await client.initialize()
@@ -88,13 +88,16 @@ describe('a session over HTTP+SSE', () => {
     await client.post(callOf(2, 'fs_read'))
     const lost = await files.call('tools/call')
     await files.agent.leave()
-    await ScriptedAgent.connect(share, {
+    const back = await ScriptedAgent.connect(share, {
       agent: 'files',
       instance: 'files-1',
       patterns: ['fs_*'],
-      channels: [{ ch: lost.header.ch, n: 1 }],
+      channels: [{ ch: lost.header.ch, n: files.agent.lastNumber(lost.header.ch) }],
     })
-    expect(await client.next()).toMatchObject({ id: 2, error: { data: { code: 'AGENT_LOST', executed: 'no' } } })
+    const { header } = await back.expect('call')
+    expect(header).toMatchObject({ ch: lost.header.ch, key: lost.header.key })
+    back.answer(header, '2', '{"again":true}')
+    expect(await client.next()).toMatchObject({ id: 2, result: { again: true } })
   })
 })
 

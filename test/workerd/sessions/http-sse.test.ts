@@ -1,10 +1,11 @@
 /** HTTP+SSE (MCP 2024-11-05) in the real runtime: what becomes of calls whose link, agent or Share is lost. */
+import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../../worker/carry/share-client.ts'
 import { REATTACH_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { heldTimers } from '../harness/held-timers.ts'
-import { createShare, factsOf, resetShare } from '../harness/relay.ts'
+import { createShare, factsOf, resetShare, stubOf } from '../harness/relay.ts'
 import { ScriptedAgent, survivorOf } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
 import { SSE_CALL, sseCall } from '../harness/scenes/sse-call.ts'
@@ -14,9 +15,22 @@ afterEach(() => {
 })
 
 describe('an HTTP+SSE call', () => {
-  test('that was lost with the link is answered, as not executed, when its agent is back without it', async () => {
+  test('that was lost with the link is made again, under its key, when its agent is back without it', async () => {
+    verifies('promise.2.sse-again')
     const { share, agent, client, header } = await sseCall()
     await agent.leave()
+    const back = await ScriptedAgent.connect(share, survivorOf(header.ch, agent))
+    const again = (await back.expect('call')).header
+    expect(again).toMatchObject({ ch: header.ch, key: header.key })
+    back.answer(again, '7', '{"again":true}')
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { again: true } })
+    await client.events.cancel()
+  })
+
+  test('that was lost with the link and a reset is answered, as not executed, when its agent is back without it', async () => {
+    const { share, agent, client, header } = await sseCall()
+    await agent.leave()
+    await evictDurableObject(stubOf(share))
     await ScriptedAgent.connect(share, survivorOf(header.ch, agent))
     expect(await client.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'no' } } })
     await client.events.cancel()

@@ -34,7 +34,7 @@ export class Courier implements ItemSource {
   #request: CallRequest
   readonly #turns: Turns
   #body: Uint8Array
-  readonly #tries = new CallTries()
+  readonly #tries: CallTries
   readonly #items = new ItemQueue<Item>()
   readonly #recorder: ListingRecorder | undefined
   readonly #running: Promise<void>
@@ -55,8 +55,9 @@ export class Courier implements ItemSource {
   readonly #logged = new LoggedCall()
   #failure: Failure | undefined
 
-  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, turns: Turns = {}) {
+  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, turns: Turns = {}, tries = new CallTries()) {
     this.#turns = turns
+    this.#tries = tries
     this.#share = share
     this.#request = request
     this.#body = body

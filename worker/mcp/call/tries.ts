@@ -4,6 +4,7 @@ import { GRACE_MS } from '../../../protocol/limits.ts'
 import { AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Away, CallRequest } from '../../contract/share-rpc.ts'
+import type { MadeBefore } from '../../contract/streams.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS } from '../../limits.ts'
 import type { Item } from './item.ts'
 
@@ -30,6 +31,15 @@ export class CallTries {
   #awaySinceMs: number | undefined
   /** The call has waited for its owner. */
   #wasHeld = false
+
+  /** Those of a call that was made before, and is made again at once. */
+  static behind(before: MadeBefore | undefined, nowMs: number): CallTries {
+    const tries = new CallTries()
+    if (before === undefined) return tries
+    tries.begin(nowMs)
+    tries.end(before === 'repeatable' ? tries.repeat(nowMs) : 'again', nowMs)
+    return tries
+  }
 
   /** Whether an agent may have the call already. */
   get isResend(): boolean {

@@ -3,9 +3,10 @@ import { waitUntil } from 'cloudflare:workers'
 import { callKey, isInspectedKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
+import type { MadeBefore } from '../../contract/streams.ts'
 import { Courier } from '../call/courier.ts'
 import { isFinal, type Item, type ItemSource, SoleItem } from '../call/item.ts'
-import { TAKES_TOO_LITTLE } from '../call/tries.ts'
+import { CallTries, TAKES_TOO_LITTLE } from '../call/tries.ts'
 import type { ClientMessage } from '../message.ts'
 import { isInspected } from '../policy/message-verdict.ts'
 import { heldFrom } from '../pinning/held-entries.ts'
@@ -23,6 +24,16 @@ interface LeftCall extends Attempt {
   readonly names: ClientNames
   /** What its stream is begun with, and goes on with. */
   readonly events: Omit<StreamEvents, 'ids'>
+}
+
+/** A call that the Share has handed on from the Worker of a post. */
+interface HandedOn {
+  /** With which it came, and was charged. */
+  readonly key: string
+  /** It was made under that key, in vain. */
+  readonly before?: MadeBefore
+  /** What its client calls it, and how far it has come. */
+  readonly names?: ClientNames
 }
 
 export class SessionCall implements Exchange {
@@ -52,7 +63,14 @@ export class SessionCall implements Exchange {
   #isLingering = false
   #isOver = false
 
-  private constructor(share: ShareClient, caller: Caller, first: Attempt, names: ClientNames, origin: PostedRequest | ItemSource) {
+  private constructor(
+    share: ShareClient,
+    caller: Caller,
+    first: Attempt,
+    names: ClientNames,
+    origin: PostedRequest | ItemSource,
+    before?: MadeBefore,
+  ) {
     this.#share = share
     this.#caller = caller
     this.#first = first
@@ -73,34 +91,37 @@ export class SessionCall implements Exchange {
     if (isInitialize) this.gone = () => this.#forsake()
     this.#request = new SessionRequest(share, caller, origin)
     this.#role = taskRole(origin.message)
-    this.#source = this.#role === 'names' ? new NamedTask(share, caller, origin, first.key) : this.#sourceOf(origin)
+    this.#source = this.#role === 'names' ? new NamedTask(share, caller, origin, first.key) : this.#sourceOf(origin, before)
   }
 
-  #sourceOf(posted: PostedRequest): ItemSource {
+  #sourceOf(posted: PostedRequest, before: MadeBefore | undefined): ItemSource {
     const { key, what } = this.#first
     const made = this.#request.call(posted, key)
     if ('code' in made) return new SoleItem(refusedItem(this.names.rawId, made))
-    const courier = new Courier(this.#share, made.request, made.body, made.turns)
+    const courier = new Courier(this.#share, made.request, made.body, made.turns, CallTries.behind(before, Date.now()))
     if (this.#role === undefined) return courier
     return this.#role === 'lists'
       ? new OwnTasks(courier, this.#share, this.#caller)
       : new BegunTask(courier, this.#share, this.#caller, what.tool)
   }
 
-  /** Takes a request to the Share. `single`: its client can take nothing but the answer. `chargedAs`: as in CallRequest. */
+  /** Takes a request to the Share. `single`: its client can take nothing but the answer. */
   static make(
     share: ShareClient,
     caller: Caller,
     message: ClientMessage,
     delivery: PostedRequest['delivery'],
-    chargedAs?: string,
+    handedOn?: HandedOn,
   ): SessionCall {
     const { id, method, requestToken } = message.facts
     const { name } = message.params
     const what: CallWords = { attempt: 1, method, ...(method === 'tools/call' && typeof name === 'string' ? { tool: name } : {}) }
-    const names = clientNames({ rawId: id?.raw ?? 'null', ...(requestToken === undefined ? {} : { rawToken: requestToken.raw }) })
+    const named = { rawId: id?.raw ?? 'null', ...(requestToken === undefined ? {} : { rawToken: requestToken.raw }) }
+    const { key: chargedAs, before, names = clientNames(named) } = handedOn ?? {}
     const posted = { message, delivery, ...(chargedAs === undefined ? {} : { chargedAs }) }
-    return new SessionCall(share, caller, { key: callKey(isInspected(message)), what }, names, posted)
+    // Only under its key it is known that it was made.
+    const key = before === undefined || chargedAs === undefined ? callKey(isInspected(message)) : chargedAs
+    return new SessionCall(share, caller, { key, what }, names, posted, before)
   }
 
   /** Goes on with a call that its client has left; `rest` brings what is left of the attempt that the client has seen. */

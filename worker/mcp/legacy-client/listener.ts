@@ -12,6 +12,7 @@ import { decodeReturnAddress } from '../../contract/return-address.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import type { StreamControl, StreamMark } from '../../contract/streams.ts'
 import { KEEPALIVE_MS, MAX_REATTACHES } from '../../limits.ts'
+import { MAX_MADE_AGAIN } from '../../routing-limits.ts'
 import { changeMessages } from '../call/list-changes.ts'
 import { ListingRecorder } from '../call/listing-recorder.ts'
 import { standbyAnswer } from '../call/standby-answer.ts'
@@ -53,8 +54,10 @@ export class Listener {
   /** Keep-alives since the first of them has come. */
   #pendingTicks = 0
   readonly #ticker: ReturnType<typeof setInterval>
-  /** Calls of an HTTP+SSE session that are made here, since they must be translated. */
+  /** Calls of an HTTP+SSE session that are made here, since they must be translated, or were made in vain. */
   readonly #translated = new Set<SessionCall>()
+  /** Keys of the latter, oldest first: what comes for these on the session's stream is of the try before. */
+  readonly #madeAgain = new Set<string>()
 
   /** `mark`: where a client that has come back had left off. */
   constructor(share: ShareClient, caller: Caller, kind: 'listen' | 'session' | 'return', signal: AbortSignal, mark?: StreamMark) {
@@ -99,6 +102,7 @@ export class Listener {
 
   #receive(header: AgentFrame, body: Uint8Array): void {
     const address = sessionAddress(header)
+    if (address !== undefined && 'key' in header && this.#madeAgain.has(header.key)) return this.#stream.taken(body.length)
     const call = this.#callOf(header, address)
     call?.recorder?.record(header, body, { ...this.#caller, delivery: 'session' }, call.listed)
     if (!mayHearOf(this.#share, header)) return this.#stream.taken(body.length)
@@ -162,6 +166,7 @@ export class Listener {
 
   /** A call has begun whose answer will come on this stream. */
   #announce({ key, method, rawId, rawToken, restarted, agent, standby }: Extract<StreamControl, { type: 'pending' }>): void {
+    if (this.#madeAgain.has(key)) return
     const names = clientNames({ rawId, ...(rawToken === undefined ? {} : { rawToken }) })
     const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, method, canStandBy: true })
     if (this.#pending.size === 0) this.#pendingTicks = 0
@@ -180,20 +185,32 @@ export class Listener {
     this.messages.writeText(item.kind === 'failed' ? errorResponse(rawId, item.failure) : initializeResponse(item.answer, rawId, revision))
   }
 
-  /** Makes a call whose child does not know sessions, and writes what it brings. */
-  #translate({ key, body, shown }: Extract<StreamControl, { type: 'translate' }>): void {
+  /** Makes a call whose child does not know sessions, or that was made in vain, and writes what it brings. */
+  #translate({ key, body, before, shown }: Extract<StreamControl, { type: 'translate' }>): void {
     const posted = readPosted(encoder.encode(body))
     const [message] = posted.ok ? posted.value.messages : []
     if (message === undefined) return
     // Its stream may have been opened before its client had anything to show.
     const caller = shown === undefined ? this.#caller : { ...this.#caller, ...shown }
-    const call = SessionCall.make(this.#share.fork(), caller, message, 'stream', key)
+    const again = before === undefined ? {} : { before, ...this.#takeOver(key) }
+    const call = SessionCall.make(this.#share.fork(), caller, message, 'stream', { key, ...again })
     call.linger()
     this.#translated.add(call)
     void writeItems(call, this.messages, false).finally(() => {
       this.#translated.delete(call)
       call.close()
     })
+  }
+
+  /** A call that was announced is made here from now on: its client knows how far it has come. */
+  #takeOver(key: string): { readonly names?: ClientNames } {
+    this.#madeAgain.add(key)
+    const [oldest] = this.#madeAgain
+    if (this.#madeAgain.size > MAX_MADE_AGAIN && oldest !== undefined) this.#madeAgain.delete(oldest)
+    const names = [...this.#pending.values()].find((call) => call.key === key)
+    if (names === undefined) return {}
+    this.#pending.delete(names.rawId)
+    return { names }
   }
 
   /** Answers the calls that will not be answered, all but those that the agent has. `of`: the agent that was to have them; without it, whoever. */

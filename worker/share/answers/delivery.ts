@@ -6,10 +6,11 @@ import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { Askers } from '../children/askers.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { GroupRoots } from '../children/group-roots.ts'
-import type { RepeatableCalls } from '../children/repeatable-calls.ts'
+import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Turns } from '../children/turns.ts'
+import type { PostedCalls } from '../clients/posted-calls.ts'
 import type { UntakenMessages } from '../clients/untaken-messages.ts'
 import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Streams } from '../clients/streams.ts'
@@ -45,6 +46,7 @@ interface Parts {
   readonly roots: GroupRoots
   readonly listens: SessionListens
   readonly untaken: UntakenMessages
+  readonly postedCalls: PostedCalls
   readonly repeatableCalls: RepeatableCalls
 }
 
@@ -67,6 +69,7 @@ export class Delivery {
     else if (address?.to === 'listen') this.#parts.listens.ended(address.session, header.key, header.failed)
     else {
       if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.childAsks.answered(address.key)
+      if (address?.to === 'session') this.#parts.postedCalls.drop(header.key)
       const target = this.#again(header, this.#routing.answerTarget(address))
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(link, header, target, frame, body.length, isWhole, header.failed)
@@ -86,6 +89,7 @@ export class Delivery {
       this.#parts.listens.ended(address.session, header.key, false)
       return
     }
+    if (address?.to === 'session' && this.#postedAgain(header)) return
     const target = this.#routing.answerTarget(address)
     if (header.executed === 'no' && mayComeAgain(header, target) && this.#callAgain(header.ch, target)) return
     if (header.executed === 'unknown' && header.code === 'CHILD_DIED' && this.#repeat(header.ch, target)) return
@@ -211,6 +215,21 @@ export class Delivery {
       closeQuietly(socket, STREAM_CLOSE.REPEAT, 'its server has died')
     }
     if (channels.linkOf(ch) !== undefined) subscriptions.endAll(groupOf(ch))
+    channels.died(ch)
+    return true
+  }
+
+  /** The same two rules for a call over HTTP+SSE, which the Worker of its session's stream makes again; false where it ends with its failure. */
+  #postedAgain({ ch, key, code, executed }: Failed): boolean {
+    const { postedCalls, repeatableCalls, channels, subscriptions } = this.#parts
+    const isUnrun = executed === 'no' && (code === 'CHILD_DIED' || code === 'CHANNEL_CLOSED')
+    const request = isUnrun || (executed === 'unknown' && code === 'CHILD_DIED') ? postedCalls.get(key) : undefined
+    const mayRun = request !== undefined && (isUnrun || repeatableCalls.canRepeatNow(repeatFacts(request)))
+    if (!mayRun || !postedCalls.makeAgain(key, isUnrun ? 'unrun' : 'repeatable')) {
+      postedCalls.drop(key)
+      return false
+    }
+    if (!isUnrun && channels.linkOf(ch) !== undefined) subscriptions.endAll(groupOf(ch))
     channels.died(ch)
     return true
   }

@@ -12,7 +12,9 @@ import { type AgentLinks } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
-import type { RepeatableCalls } from '../children/repeatable-calls.ts'
+import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
+import type { PostedCalls } from '../clients/posted-calls.ts'
+import type { SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
 import { closeQuietly, type AgentLink } from '../agents/agent-link.ts'
@@ -28,6 +30,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly clientFrames: ClientFrames
   readonly repeatableCalls: RepeatableCalls
+  readonly postedCalls: PostedCalls
   readonly channels: GroupChannels
 }
 
@@ -48,6 +51,7 @@ export class LostAgents {
       if (!this.#beginElsewhere(waiter)) this.#repeat(waiter)
     }
     for (const { socket } of this.#parts.streams.callsOf(link.name)) this.#repeatStream(socket)
+    for (const request of this.#parts.postedCalls.of(link.name)) this.#repeatPosted(request)
   }
 
   /** An agent has left in good order: its children are gone, and another agent may take over at once. */
@@ -105,6 +109,7 @@ export class LostAgents {
       this.#parts.waiters.turnAway(key, Date.now())
       closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
     }
+    for (const { key } of this.#parts.postedCalls.of(agent)) if (!held.has(key)) this.#parts.postedCalls.makeAgain(key, 'unrun')
     this.#tellSessions({ type: 'held', agent, keys })
   }
 
@@ -113,6 +118,7 @@ export class LostAgents {
       if (!this.#repeat(waiter)) this.#parts.clientFrames.fail(waiter.key, failure)
     for (const { socket, key } of this.#parts.streams.callsOf(agent))
       if (!this.#repeatStream(socket)) this.#failStream(socket, key, failure)
+    for (const request of this.#parts.postedCalls.of(agent)) if (!this.#repeatPosted(request)) this.#parts.postedCalls.drop(request.key)
     this.#tellSessions({ type: 'lost', agent, failure })
   }
 
@@ -136,6 +142,11 @@ export class LostAgents {
     if (hasBegun === true || !this.#parts.repeatableCalls.canRepeatNow(repeat)) return false
     closeQuietly(socket, STREAM_CLOSE.REPEAT, 'its agent is lost, and another is there')
     return true
+  }
+
+  #repeatPosted(request: SessionCallRequest): boolean {
+    const { repeatableCalls, postedCalls } = this.#parts
+    return repeatableCalls.canRepeatNow(repeatFacts(request)) && postedCalls.makeAgain(request.key, 'repeatable')
   }
 
   /** The call of a resumed stream may be held by another Worker, which sends it to the next agent. */

@@ -8,6 +8,7 @@ import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { UnsentCode } from '../agents/call-turns.ts'
 import { closeQuietly } from '../agents/agent-link.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
+import type { PostedCalls } from '../clients/posted-calls.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
@@ -18,6 +19,7 @@ interface Parts {
   readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
+  readonly postedCalls: PostedCalls
   readonly delivery: Delivery
   /** A call was charged, and has failed. */
   readonly failed: (key: string) => void
@@ -48,11 +50,11 @@ export class UnsentCalls {
     if (isSpareGroup(groupOf(call.ch))) channels.close(groupOf(call.ch))
   }
 
-  /** Has the Worker of a call make it again. Over HTTP+SSE nobody has it any more who could. */
+  /** Has the Worker of a call make it again; over HTTP+SSE the one that holds the session's stream, if the call is kept. */
   giveBack(call: Call): void {
     const { key, ra } = call
-    const { streams, waiters } = this.#parts
-    if (decodeReturnAddress(ra)?.to === 'session') return this.refuse(call, 'AGENT_BUSY')
+    const { streams, waiters, postedCalls } = this.#parts
+    if (decodeReturnAddress(ra)?.to === 'session') return postedCalls.makeAgain(key, 'unrun') ? undefined : this.refuse(call, 'AGENT_BUSY')
     const waiter = waiters.get(key)
     if (waiter !== undefined && waiter.buffer === undefined) return waiters.settle(waiter, { kind: 'again' })
     const socket = streams.call(key)

@@ -72,6 +72,7 @@ export class LegacyCalls {
     if ('code' in session) return failed(session)
     this.#parts.opener.shown(session.id, request.authorization)
     if (request.delivery === 'session' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
+    if (request.delivery === 'session' && this.#isMadeAgain(request)) return { kind: 'accepted' }
     if (request.refusal !== undefined) return this.#parts.sseSessions.tell(request, failed(request.refusal))
     // Its client may wait for the owner for longer than a post may, and of tasks it must be known whose they are.
     const isWorkers = request.hold !== undefined || request.mayBeginTask === true || isTaskMethod(request.method)
@@ -108,6 +109,11 @@ export class LegacyCalls {
     if (request.method === 'logging/setLevel') this.#parts.opener.tellLevel(session.id, keptRequest(request, ''))
     const local = isInitialize ? await sharedInitialize(this.#parts, request, channel, link) : settingKept(store, request, channel.group)
     return local === undefined ? this.#forward(request, channel, link) : this.#told(request, local)
+  }
+
+  /** Whether the Worker of the session's stream has made it again, while this one did not hear what came of its own try. */
+  #isMadeAgain({ key, isResend }: SessionCallRequest): boolean {
+    return isResend === true && (this.#parts.waiters.get(key) ?? this.#parts.streams.call(key)) !== undefined
   }
 
   /** What is answered without an agent; over HTTP+SSE on the session's stream, by whose Worker a call goes to several. */

@@ -21,6 +21,7 @@ import type { RestartNews } from '../answers/restart-news.ts'
 import { keptRequest } from '../rows/kept-requests.ts'
 import type { Store } from '../rows/store.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
+import type { PostedCalls } from '../clients/posted-calls.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -35,6 +36,7 @@ interface Parts {
   readonly legacyOnModern: LegacyOnModern
   readonly restartNews: RestartNews
   readonly heldWaits: HeldWaits
+  readonly postedCalls: PostedCalls
   /** Has `sweep` called by then. */
   readonly alarmBy: (timeMs: number) => void
   /** As which a principal counts, and all principals that count as one. */
@@ -143,6 +145,7 @@ export class Sessions {
     const session = store.sessions.get(id)
     if (session !== undefined) this.#parts.legacyOnModern.end(session)
     this.#parts.heldWaits.end(id)
+    this.#parts.postedCalls.dropOf(id)
     store.endSession(id)
     this.#parts.restartNews.forget(id)
   }

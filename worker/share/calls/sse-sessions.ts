@@ -10,6 +10,7 @@ import { MAX_RPC_WAIT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
 import type { AgentLink } from '../agents/agent-link.ts'
 import type { Session } from '../rows/session-rows.ts'
+import { handOver, type PostedCalls } from '../clients/posted-calls.ts'
 import type { Streams } from '../clients/streams.ts'
 import { failed } from './outcomes.ts'
 
@@ -18,11 +19,13 @@ const ACCEPTED: CallOutcome = { kind: 'accepted' }
 
 export class SseSessions {
   readonly #streams: Streams
+  readonly #postedCalls: PostedCalls
   /** Posts that wait until it is known whether the server takes their call from whom it comes, by the call's key. */
   readonly #posts = new Map<string, (outcome: CallOutcome) => void>()
 
-  constructor(streams: Streams) {
+  constructor(streams: Streams, postedCalls: PostedCalls) {
     this.#streams = streams
+    this.#postedCalls = postedCalls
   }
 
   /** Whether the session's stream is open: what is posted while it is not would be answered to nobody. */
@@ -57,6 +60,7 @@ export class SseSessions {
     if (post === undefined) return false
     const isRefusal = isServerRefusal(failure.code)
     post(isRefusal ? failed(failureOf(failure)) : ACCEPTED)
+    if (isRefusal) this.#postedCalls.drop(failure.key)
     return isRefusal
   }
 
@@ -89,8 +93,9 @@ export class SseSessions {
     }
   }
 
-  /** A call of this agent begins: the stream's Worker keeps note of it. `listed`: digest of what is kept as the answer, see StandbyAnswers. */
+  /** A call of this agent begins: it is kept, and the stream's Worker keeps note of it. `listed`: digest of what is kept as the answer, see StandbyAnswers. */
   announce(request: SessionCallRequest, agent: string, restarted: boolean, listed: string | undefined): void {
+    this.#postedCalls.keep(request, agent)
     const { session, key, method, cursor, rawId, rawToken } = request
     const pending: StreamControl = {
       type: 'pending',
@@ -106,12 +111,12 @@ export class SseSessions {
   }
 
   /** The Worker that holds the stream makes the call: only it can ask the client meanwhile, as for a child of the other era, or wait for the owner. */
-  translate({ session, principal, key, body, size, authorization }: SessionCallRequest): CallOutcome {
-    const listener = this.#streams.listener(session)
+  translate(request: SessionCallRequest): CallOutcome {
+    const listener = this.#streams.listener(request.session)
     if (listener === undefined) return { kind: 'away', isExpected: true }
-    if (size > body.length) return failed({ code: 'BODY_TOO_LARGE', detail: 'a request over HTTP+SSE to this server may have 1 MiB' })
-    const shown = authorization === undefined ? {} : { shown: { principal, authorization } }
-    listener.send(JSON.stringify({ type: 'translate', key, body: decoder.decode(body), ...shown } satisfies StreamControl))
-    return { kind: 'accepted' }
+    if (request.size > request.body.length)
+      return failed({ code: 'BODY_TOO_LARGE', detail: 'a request over HTTP+SSE to this server may have 1 MiB' })
+    listener.send(JSON.stringify(handOver(request)))
+    return ACCEPTED
   }
 }

@@ -23,6 +23,26 @@ describe('CallTries.begin()', () => {
   })
 })
 
+describe('CallTries.behind()', () => {
+  test('are those of a first try where there was none before', () => {
+    expect(CallTries.behind(undefined, 5).begin(10)).toBeUndefined()
+  })
+
+  test('begin with another where that has not run, and with one that an agent may have where it may have', () => {
+    expect(CallTries.behind('unrun', 5).begin(10)).toEqual({ isRetry: true })
+    expect(CallTries.behind('repeatable', 5).begin(10)).toEqual({ isRetry: true, isResend: true, ageMs: 5 })
+  })
+
+  test('count that one', () => {
+    const tries = CallTries.behind('unrun', 0)
+    const failures = Array.from({ length: MAX_CALL_TRIES - 1 }, () => {
+      tries.begin(1)
+      return tries.end('again', 1)
+    })
+    expect(failures.findIndex((failure) => failure !== undefined)).toBe(MAX_CALL_TRIES - 2)
+  })
+})
+
 describe('CallTries.held()', () => {
   test('says that no agent had it, whatever was thought of it, and that it was held', () => {
     const tries = new CallTries()

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
+import { encodeFrame } from '../../../../../protocol/frame-codec.ts'
 import { encodeReturnAddress } from '../../../../../worker/contract/return-address.ts'
 import { CUT_CLOSE } from '../../../../../worker/contract/trust/pass.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../../../../worker/contract/streams.ts'
 import { KEEPALIVE_MS, MAX_REATTACHES, REATTACH_MS } from '../../../../../worker/limits.ts'
+import { MAX_MADE_AGAIN } from '../../../../../worker/routing-limits.ts'
 import { Listener } from '../../../../../worker/mcp/legacy-client/listener.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { resetError, ScriptedShare } from '../../scripted-share.ts'
@@ -15,6 +17,11 @@ const PENDING = { type: 'pending', method: 'tools/call', key: KEY, rawId: '"a"',
 function notification(n: number, members: Partial<Extract<AgentFrame, { type: 'notification' }>> = {}): AgentFrame {
   const facts = { ch: 'sess.1', n, at: 0, size: UPDATED.length, method: 'notifications/resources/updated' }
   return { type: 'notification', ...facts, ...members }
+}
+
+/** How a call has failed, as a frame. */
+function failedAnswer(key: string): Uint8Array {
+  return encodeFrame({ type: 'failed', ch: 'sess.2', key, ra: `c${key}${CALLER.session}`, code: 'DUPLICATE_ID', executed: 'no' })
 }
 
 /** A listener whose stream is open, and what its client has read. */
@@ -200,6 +207,30 @@ describe('Listener', () => {
     share.on('call', { kind: 'bridge', facts: FACTS }, rpcAnswer(response('{"resultType":"complete","content":[]}')))
     share.socket.tell({ type: 'translate', key: 'k', body: '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"t"}}' })
     expect(await messages()).toEqual([{ jsonrpc: '2.0', id: 9, result: { content: [] } }])
+  })
+
+  test('makes a call again that was made in vain, under its key, and nothing more comes of the try before', async () => {
+    const { share, messages } = await listening()
+    share.on('call', { kind: 'frame', frame: failedAnswer(KEY), restarted: false })
+    share.socket.tell(PENDING)
+    const body = '{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"t"}}'
+    share.socket.tell({ type: 'translate', key: KEY, body, before: 'unrun' })
+    share.socket.tell(PENDING)
+    const ra = encodeReturnAddress({ to: 'session', session: CALLER.session, rawId: '"a"' })
+    share.socket.pass({ type: 'failed', ch: 'sess.1', key: KEY, ra, code: 'CHILD_DIED', executed: 'no' })
+    share.socket.tell({ type: 'lost', agent: 'any', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
+    expect(share.asked.call).toMatchObject([[{ key: KEY, isRetry: true, chargedAs: KEY, delivery: 'stream' }]])
+    expect(await messages()).toMatchObject([{ id: 'a', error: { data: { code: 'DUPLICATE_ID' } } }])
+  })
+
+  test('forgets the first of many calls that it has made again', async () => {
+    const { share, messages } = await listening()
+    const keyOf = (at: number): string => at.toString(16).padStart(32, '0')
+    const body = '{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"t"}}'
+    for (let at = 0; at <= MAX_MADE_AGAIN; at++) share.socket.tell({ type: 'translate', key: keyOf(at), body, before: 'unrun' })
+    const ra = encodeReturnAddress({ to: 'session', session: CALLER.session, rawId: '"a"' })
+    for (const at of [0, 1]) share.socket.pass({ type: 'failed', ch: 'sess.1', key: keyOf(at), ra, code: 'CHILD_DIED', executed: 'no' })
+    expect(await messages()).toHaveLength(1)
   })
 
   test('shows no marks of a listen that the relay has made in the name of the session', async () => {

@@ -1,0 +1,102 @@
+/**
+ * Keeps the requests of calls over HTTP+SSE that are under way, since whoever has posted them has none of them any more, and has the Worker
+ * of the session's stream make one again. In memory, within MAX_POSTED_BYTES: of what it does not keep, or has slept over, clients are told how it failed.
+ */
+import { itself, type RootOf } from '../../contract/trust/principals.ts'
+import type { SessionCallRequest } from '../../contract/share-rpc.ts'
+import type { MadeBefore, StreamControl } from '../../contract/streams.ts'
+import { MAX_POSTED_BYTES, POSTED_CALL_BYTES } from '../../routing-limits.ts'
+import type { Streams } from './streams.ts'
+
+interface PostedCall {
+  readonly request: SessionCallRequest
+  /** The agent that has it. */
+  readonly agent: string
+  /** As whom its client counts. */
+  readonly root: string
+}
+
+const decoder = new TextDecoder()
+
+export class PostedCalls {
+  readonly #streams: Pick<Streams, 'listener'>
+  readonly #rootOf: RootOf
+  /** By key, oldest first. */
+  readonly #calls = new Map<string, PostedCall>()
+  #bytes = 0
+
+  constructor(streams: Pick<Streams, 'listener'>, rootOf: RootOf = itself) {
+    this.#streams = streams
+    this.#rootOf = rootOf
+  }
+
+  /**
+   * A call goes to this agent, and is answered on its session's stream. One whose body comes in parts is not kept, nor one that is resent: what
+   * says that it has not run does not know of the try before, which may have been with another agent.
+   */
+  keep(request: SessionCallRequest, agent: string): void {
+    const { key, body, size, principal, isResend } = request
+    this.drop(key)
+    if (body.length < size || isResend === true) return
+    const root = this.#rootOf(principal)
+    this.#calls.set(key, { request, agent, root })
+    this.#bytes += costOf(request)
+    while (this.#bytes > MAX_POSTED_BYTES) this.#dropOldest(root, key)
+  }
+
+  get(key: string): SessionCallRequest | undefined {
+    return this.#calls.get(key)?.request
+  }
+
+  /** Those that an agent has. */
+  of(agent: string): readonly SessionCallRequest[] {
+    return [...this.#calls.values()].flatMap((call) => (call.agent === agent ? [call.request] : []))
+  }
+
+  /** A call is answered, or has failed for good. */
+  drop(key: string): void {
+    const call = this.#calls.get(key)
+    if (call === undefined) return
+    this.#calls.delete(key)
+    this.#bytes -= costOf(call.request)
+  }
+
+  /** A session has ended. */
+  dropOf(session: string): void {
+    for (const [key, { request }] of this.#calls) if (request.session === session) this.drop(key)
+  }
+
+  /** Forgets everything. */
+  forget(): void {
+    this.#calls.clear()
+    this.#bytes = 0
+  }
+
+  /** Has a call made again; false when it is not kept, or nobody holds its session's stream. */
+  makeAgain(key: string, before: MadeBefore): boolean {
+    const request = this.get(key)
+    const listener = request === undefined ? undefined : this.#streams.listener(request.session)
+    if (request === undefined || listener === undefined) return false
+    this.drop(key)
+    listener.send(JSON.stringify(handOver(request, before)))
+    return true
+  }
+
+  /** Whoever brings one more loses its own oldest; the oldest of all goes where it has no other. */
+  #dropOldest(root: string, newest: string): void {
+    const [oldest] = this.#calls.keys()
+    for (const [key, call] of this.#calls) if (call.root === root && key !== newest) return this.drop(key)
+    if (oldest !== undefined) this.drop(oldest)
+  }
+}
+
+/** What tells the Worker of a session's stream to make a call. `before`: how it was made under its key. */
+export function handOver({ principal, key, body, authorization }: SessionCallRequest, before?: MadeBefore): StreamControl {
+  const shown = authorization === undefined ? {} : { shown: { principal, authorization } }
+  return { type: 'translate', key, body: decoder.decode(body), ...(before === undefined ? {} : { before }), ...shown }
+}
+
+/** The body, what else the request holds of it, and the rest. */
+function costOf({ body }: SessionCallRequest): number {
+  return 2 * body.length + POSTED_CALL_BYTES
+}
