@@ -176,7 +176,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const spreadCalls = new SpreadCalls(base)
   const routedCalls = new RoutedCalls({ ...children, spreadCalls })
   const answers = { ...children, routedCalls, restartNews, clientFrames, creditGrants, introductions, childAsks, spreadCalls }
-  const delivery = new Delivery(answers)
+  const delivery = new Delivery({ ...answers, askAgain: (socket) => resumedStreams.askAgain(socket) })
   const lostAgents = new LostAgents(answers)
   const sseSessions = new SseSessions(streams, children.postedCalls)
   const legacyOnModern = new LegacyOnModern({ ...answers, sseSessions })

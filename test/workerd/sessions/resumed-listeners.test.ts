@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { verifies } from '../../requirements/verifies.ts'
 import { CALL, expectReplay, progress } from '../harness/left-stream.ts'
-import { createShare, EventReader } from '../harness/relay.ts'
+import { createShare, EventReader, TestClient } from '../harness/relay.ts'
 import { SseClient } from '../harness/sse-client.ts'
-import { connected, ScriptedAgent } from '../harness/scripted-agent.ts'
+import { BARE_SERVER, connected, ScriptedAgent } from '../harness/scripted-agent.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -92,6 +92,47 @@ describe('the GET stream', () => {
     for (const { header, body } of said.slice(2)) agent.repeat({ header: { ...header, to: before }, body })
     for (const { header, body } of missed) agent.repeat({ header: { ...header, to }, body })
     for (const { body } of missed) expect(await again.next()).toBe(new TextDecoder().decode(body))
+  })
+
+  test('of a child that serves others too brings what is missing before what is new, and to the others that alone', async () => {
+    verifies('promise.5.exactly-the-rest')
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const [client, other] = [new TestClient(share), new TestClient(share)]
+    const initialized = client.initialize()
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    await agent.expect('notify')
+    agent.answer(header, '0', BARE_SERVER)
+    await Promise.all([initialized, other.initialize()])
+    const [events, others] = [new EventReader(await client.listen()), new EventReader(await other.listen())]
+    for (const _ of [events, others]) await agent.expect('resume')
+    const say = (list: string) => agent.notify(header.ch, `{"jsonrpc":"2.0","method":"notifications/${list}/list_changed"}`)
+    const told = async (reader: EventReader) => /\w+(?=\/list_changed)/.exec((await reader.next()) ?? '')?.[0]
+    say('tools')
+    const lastId = (await events.nextEvent())?.id ?? ''
+    const missed = say('prompts')
+    await events.next()
+    await events.cancel()
+    const again = new EventReader(await client.resume(lastId))
+    const { to: before } = await expectReplay(agent)
+    // It may have been on its way, or be said behind all that was missing.
+    const late = say('resources')
+    const { to = '' } = await expectReplay(agent)
+    expect(to).not.toBe(before)
+    // Asked for already.
+    const later = say('tools')
+    for (const said of [missed, late, later]) agent.repeat({ ...said, header: { ...said.header, to } })
+    say('prompts')
+    expect([await told(again), await told(again), await told(again), await told(again)]).toEqual([
+      'prompts',
+      'resources',
+      'tools',
+      'prompts',
+    ])
+    expect([await told(others), await told(others), await told(others)]).toEqual(['tools', 'prompts', 'resources'])
+    expect([await told(others), await told(others)]).toEqual(['tools', 'prompts'])
+    expect(agent.waiting).toEqual([])
   })
 
   test('of a child that was started anew begins with the first message of that', async () => {

@@ -21,6 +21,7 @@ import type { ChildIntroductions } from './child-introductions.ts'
 import type { ClientFrames } from './client-frames.ts'
 import type { CreditGrants } from './credit-grants.ts'
 import { type Message, Routing, type Target } from './routing.ts'
+import { SentAgain } from './sent-again.ts'
 import { type AgentLink, closeQuietly, sendFrame } from '../agents/agent-link.ts'
 
 /** A message of which more is to come over its link. */
@@ -48,17 +49,21 @@ interface Parts {
   readonly untaken: UntakenMessages
   readonly postedCalls: PostedCalls
   readonly repeatableCalls: RepeatableCalls
+  /** Has what is missing on a listening stream asked for once more. */
+  readonly askAgain: (socket: WebSocket) => void
 }
 
 export class Delivery {
   readonly #parts: Parts
   readonly #routing: Routing
+  readonly #sentAgain: SentAgain
   /** Targets of messages whose chunks are under way, by channel and number. */
   readonly #transfers = new Map<string, Transfer>()
 
   constructor(parts: Parts) {
     this.#parts = parts
     this.#routing = new Routing(parts)
+    this.#sentAgain = new SentAgain(parts.streams, this.#routing, parts.askAgain)
   }
 
   /** The first frame of an answer, or all of it. `frame` is passed on as it came; `body` is what it carries. */
@@ -70,7 +75,7 @@ export class Delivery {
     else {
       if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.childAsks.answered(address.key)
       if (address?.to === 'session') this.#parts.postedCalls.drop(header.key)
-      const target = this.#again(header, this.#routing.answerTarget(address))
+      const target = this.#sentAgain.target(header, this.#routing.answerTarget(address))
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(link, header, target, frame, body.length, isWhole, header.failed)
     }
@@ -116,7 +121,7 @@ export class Delivery {
 
   /** The first frame, or all, of a child's notification or request. */
   message(link: AgentLink, header: Message, frame: Uint8Array, body: Uint8Array): void {
-    const found = this.#again(header, this.#routing.messageTarget(header))
+    const found = this.#sentAgain.target(header, this.#routing.messageTarget(header))
     const target = found.kind === 'judge' && header.type === 'ask' ? this.#judged(header, frame, body, found.call) : found
     if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(link, header, target, frame, body.length, body.length === header.size, false)
@@ -146,18 +151,6 @@ export class Delivery {
     else if (target.kind === 'waiter') this.#parts.clientFrames.toWaiterOrItsStream(target.waiter, frame, body.length)
     this.#parts.creditGrants.acknowledge(link, header)
     if (header.last) this.#ended(header.ch, decodeReturnAddress(header.ra))
-  }
-
-  /** After a client has come back for a stream, only what the agent sends again for it (`to`) counts for that stream. */
-  #again({ to, ch, ra }: Answer | Message, target: Target): Target {
-    if (to !== undefined) return this.#routing.againTarget(to, target)
-    const isFollowed = (socket: WebSocket): boolean => {
-      const { kind, group, session, resume } = this.#parts.streams.attachmentOf(socket) ?? {}
-      if (resume?.ch !== ch) return false
-      return kind === 'call' || (kind === 'listen' && group === session && ra === undefined)
-    }
-    // It was sent before the agent was asked for what is missing, and will come again in its order.
-    return target.kind === 'sockets' && target.sockets.some(isFollowed) ? { kind: 'drop' } : target
   }
 
   /** Where an ask goes whose call the child has not told for certain. */

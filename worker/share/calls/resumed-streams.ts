@@ -119,6 +119,21 @@ export class ResumedStreams {
     if (group === session && current?.ch === place.ch) this.#ask(current.link, { session, resume: place }, false)
   }
 
+  /**
+   * Something new has come on a listening stream whose child serves others too, and perhaps ahead of what is missing: asks for that once
+   * more, with what has just come.
+   */
+  askAgain(socket: WebSocket): void {
+    const { streams, channels } = this.#parts
+    const { resume, session, group } = streams.attachmentOf(socket) ?? {}
+    if (resume === undefined || session === undefined || group === undefined || resume.stage !== undefined) return
+    const current = channels.current(group)
+    if (current === undefined || current.ch !== resume.ch) return
+    const again = { ...resume, round: this.#nextRound(), stage: 'asked-again' } as const
+    streams.markResume(socket, again)
+    this.#ask(current.link, { session, resume: again })
+  }
+
   /** An agent is back: asks it again for what streams have not seen, since the answer to that may be lost. */
   returned(link: AgentLink): void {
     const { streams, channels } = this.#parts

@@ -11,6 +11,11 @@ export interface ChildPlace {
 /** Where a client that comes back has left off, and which time this is: what is sent again for an earlier time is told from it. */
 export interface ResumePlace extends ChildPlace {
   readonly round: number
+  /**
+   * Of a stream whose child serves others too, which says unasked what is new while what is old may be missing: nothing has come that
+   * was sent again, and so much is missing that it was asked for once more; or it has, and what is new follows in its order.
+   */
+  readonly stage?: 'asked-again' | 'caught-up'
 }
 
 /** A child's messages on one stream, in spans of KEEPALIVE_MS: behind which number each span began, and when. */

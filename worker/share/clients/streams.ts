@@ -198,8 +198,8 @@ export class Streams {
     socket.serializeAttachment(owing === undefined ? rest : { ...rest, owing })
   }
 
-  /** Notes where the client of a listening stream had left off, and whether by its own word. */
-  markResume(socket: WebSocket, resume: ResumePlace, isMarked: boolean): void {
+  /** Notes where the client of a listening stream had left off, and when it says so itself that it does. */
+  markResume(socket: WebSocket, resume: ResumePlace, isMarked = false): void {
     const attachment = attachmentOf(socket)
     if (attachment === undefined) return
     socket.serializeAttachment({ ...attachment, resume, ...(isMarked ? { isMarked } : {}) } satisfies StreamAttachment)

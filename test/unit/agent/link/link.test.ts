@@ -107,7 +107,7 @@ test('connectOnce() lets the hello wait until it is ready, not the dialling', as
 })
 
 test('connectOnce() gives up on an upgrade that is not answered within its time', async () => {
-  await using silent = createServer()
+  await using silent = createServer((socket) => void socket.on('error', () => {}).resume())
   silent.listen(0, '127.0.0.1')
   await once(silent, 'listening')
   const url = new URL(`ws://127.0.0.1:${(silent.address() as AddressInfo).port}`)
