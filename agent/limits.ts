@@ -36,6 +36,9 @@ export const CANCELLED_LINGER_MS = 60_000
 /** Cancelled calls that are remembered so; the oldest give way. */
 export const CANCELLED_CALLS = 4096
 
+/** Ids of calls that have ended are remembered, so many of them: a second answer to one of these is no answer to a call whose id looks like it. */
+export const ENDED_IDS = 256
+
 /** How long a dead channel is kept, so that what it last said reaches a relay that was away: more than the relay's grace. */
 export const DEAD_CHANNEL_MS = 60_000
 
@@ -60,6 +63,9 @@ export const JUNK_LINES = 1000
 export const JUNK_BYTES = 1024 * 1024
 export const JUNK_VERDICT_MS = 1000
 export const JUNK_GIVE_UP_MS = 60_000
+
+/** Objects that are looked for in one such line: whether one is an answer shows in the first ones. */
+export const JUNK_LINE_OBJECTS = 8
 
 /** Pause between two looks, until the first message, for one that lacks its line end: no event tells that none comes. */
 export const UNFINISHED_LOOK_MS = 2000

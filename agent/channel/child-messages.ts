@@ -108,7 +108,12 @@ export class ChildMessages {
 
   #answer({ kind, id }: MessageFacts, body: Uint8Array): void {
     const { running } = this.#intake
-    const call = id === undefined ? undefined : running.answered(running.meantId(canonicalId(id.raw)))
+    const call =
+      id === undefined
+        ? undefined
+        : id.raw === 'null'
+          ? running.answeredHandshake()
+          : running.answered(running.meantId(canonicalId(id.raw)))
     if (id === undefined || call === undefined)
       return this.#warn('child.unknown_answer', { bytes: body.length, meaning: 'late, repeated or invented: dropped' })
     const subscriptionId = isListen(call) ? subscriptionIdOf(body) : undefined

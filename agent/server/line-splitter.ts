@@ -11,7 +11,7 @@ export interface LineHandlers {
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const SPACE = 0x20
-/** The byte order mark of UTF-8, which some runtimes write first of all; a reader may ignore it (RFC 8259 §8.1). */
+/** The byte order mark of UTF-8, which some runtimes write first of all, or each time that they write; a reader may ignore it (RFC 8259 §8.1). */
 const MARK = [0xef, 0xbb, 0xbf] as const
 
 /** Smaller pieces are gathered in one buffer, so that a child that writes byte by byte does not cost an object for each. */
@@ -27,8 +27,6 @@ export class LineSplitter {
   #gathered = 0
   /** Bytes of the unfinished line, those that were thrown away included. */
   #size = 0
-  /** Whether a line may begin with a byte order mark: only the first one may. */
-  #mayHaveMark = true
   #oversized: { head: Uint8Array; tail: Uint8Array } | undefined
 
   /** Lines longer than `maxBytes` are not kept. Each other is what `edit` makes of it. */
@@ -72,9 +70,7 @@ export class LineSplitter {
 
   #line(bytes: Uint8Array): void {
     const line = tidy(bytes)
-    const isMarked = this.#mayHaveMark && MARK.every((byte, index) => line[index] === byte)
-    this.#mayHaveMark = false
-    const text = isMarked ? line.subarray(MARK.length) : line
+    const text = withoutMark(line)
     this.#handlers.line(this.#edit === undefined ? text : this.#edit(text))
   }
 
@@ -129,6 +125,11 @@ export class LineSplitter {
     this.#size = 0
     this.#oversized = undefined
   }
+}
+
+/** Text without the byte order mark that it may begin with. */
+export function withoutMark(text: Uint8Array): Uint8Array {
+  return text[0] === MARK[0] && text[1] === MARK[1] && text[2] === MARK[2] ? text.subarray(MARK.length) : text
 }
 
 /** A Buffer's own `slice` would be a view. */

@@ -1,8 +1,19 @@
 /** Recognises output that can never be MCP over stdio, one message a line, by what a server prints before its first message. No I/O, no clock. */
-import { findMember, scanMessage } from '../../protocol/json/json-scan.ts'
-import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json/json-skip.ts'
+import { findMember, scanMessage, type Span } from '../../protocol/json/json-scan.ts'
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  ScanFault,
+  skipSpace,
+  skipValue,
+} from '../../protocol/json/json-skip.ts'
+import { isNullAt } from '../../protocol/members/object-members.ts'
 import { concat } from '../../protocol/splice.ts'
-import { JUNK_BYTES, JUNK_LINES } from '../limits.ts'
+import { JUNK_BYTES, JUNK_LINE_OBJECTS, JUNK_LINES } from '../limits.ts'
 
 /** What is wrong with the output. `isCertain`: no message can come any more; else one may, of a server that only logs so beside its messages. */
 export interface FormatFault {
@@ -15,6 +26,8 @@ const FORMATS = {
   pretty: 'the server prints pretty-printed JSON, over several lines, instead of one message per line',
   events: 'the server prints server-sent events instead of one message per line',
   prefix: 'the server prints other text before each message on its line',
+  suffix: 'the server prints other text behind each message on its line',
+  joined: 'the server prints several messages on one line instead of one per line',
   utf16: 'the server prints UTF-16 instead of UTF-8',
   noId: 'the server leaves the id out of its answers',
   nul: 'the server prints NUL bytes beside its messages',
@@ -55,9 +68,11 @@ export class StdoutFormat {
     else if (!/^content-type:/i.test(text)) this.#isInHeaders = false
     if (this.#endsObject(line)) return 'pretty'
     if (isAnswerWithoutId(line)) return 'noId'
-    const opens = line.indexOf(OPEN_OBJECT)
-    if (opens > 0 && isAnswer(line.subarray(opens))) return text.startsWith('data:') ? 'events' : 'prefix'
-    return undefined
+    const objects = objectsIn(line)
+    if (!objects.some(([from, to]) => isAnswer(line.subarray(from, to)))) return undefined
+    if (text.startsWith('data:')) return 'events'
+    if (skipSpace(line, 0) !== objects[0]?.[0]) return 'prefix'
+    return objects.length === 1 ? 'suffix' : 'joined'
   }
 
   /** Whether an answer ends with this line that began on one before. */
@@ -91,6 +106,21 @@ function depthAfter(line: Uint8Array, before: number): number {
   return isInString ? 0 : depth
 }
 
+/** Where the first objects of a line stand, whatever is around them. */
+function objectsIn(line: Uint8Array): Span[] {
+  const objects: Span[] = []
+  try {
+    for (let from = line.indexOf(OPEN_OBJECT); from !== -1 && objects.length < JUNK_LINE_OBJECTS;) {
+      const to = skipValue(line, from)
+      objects.push([from, to])
+      from = line.indexOf(OPEN_OBJECT, to)
+    }
+  } catch (fault) {
+    if (!(fault instanceof ScanFault)) throw fault
+  }
+  return objects
+}
+
 /** Requests and notifications say nothing: a server may log what it was sent. */
 function isAnswer(bytes: Uint8Array): boolean {
   const scanned = scanMessage(bytes)
@@ -98,6 +128,9 @@ function isAnswer(bytes: Uint8Array): boolean {
 }
 
 function isAnswerWithoutId(line: Uint8Array): boolean {
-  const has = (key: string): boolean => findMember(line, 0, key) !== undefined
+  const has = (key: string): boolean => {
+    const value = findMember(line, 0, key)
+    return value !== undefined && !isNullAt(line, value)
+  }
   return line[0] === OPEN_OBJECT && has('jsonrpc') && (has('result') || has('error')) && !has('method') && !has('id')
 }

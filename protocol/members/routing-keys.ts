@@ -36,16 +36,20 @@ const RELAY_KEYS = 'mcpedge/'
 const ASCII = /^[\0-\x7f]*$/
 const SEPARATOR = /[_-]/
 const SEPARATORS = /[_-]/g
+/** Where text ends for readers in C. */
+const NUL = '\0'
 /** What readers that fold by other rules drop or confuse: the dot that lower-casing `İ` leaves, and letters that show nothing. */
 const UNSEEN = /[\u0307\p{Default_Ignorable_Code_Point}]/gu
 
 /**
  * One form for all keys that some JSON reader holds equal: those that fold case do (Go's encoding/json, readers of .NET
  * and Java by option), by full Unicode folding, so that `ſ` is `s`, the Kelvin sign is `k`, and `ı` and `İ` are `i`; and
- * those that bring letters to one form first (NFKC), so that `ＩＤ` is `id`; and those that know a field by its name in their
- * own language too (`request_id` in the official Python SDK).
+ * those that bring letters to one form first (NFKC), so that `ＩＤ` is `id`; those that know a field by its name in their
+ * own language too (`request_id` in the official Python SDK); and those in C that end a key at its first NUL.
  */
-export function foldKey(key: string): string {
+export function foldKey(whole: string): string {
+  const end = whole.indexOf(NUL)
+  const key = end === -1 ? whole : whole.slice(0, end)
   if (ASCII.test(key)) return joined(key.toLowerCase())
   // Upper case first: it is what makes `ſ` and `ı` plain letters.
   return joined(key.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC').replaceAll(UNSEEN, ''))

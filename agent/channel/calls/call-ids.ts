@@ -3,12 +3,12 @@
  * `1` with `"1"`, which the official clients take. Never a guess between two calls. No I/O.
  */
 import { otherTypeId } from '../../../protocol/json/json-id.ts'
+import { ENDED_IDS } from '../../limits.ts'
 
 export class CallIds<V> {
   readonly #entries = new Map<string, V>()
-  /** Whether there ever was a number, and a string that reads as one: with both, the type of an id may be all that tells two calls apart. */
-  #hasNumbers = false
-  #hasNumerals = false
+  /** Ids that have ended lately, the oldest first: what comes under one of these may be a late or second answer to that very call. */
+  readonly #ended = new Set<string>()
   /** Whether the server has written such a number, or such a string, as it was: it changes none, then. */
   #keepsNumbers = false
   #keepsNumerals = false
@@ -31,13 +31,16 @@ export class CallIds<V> {
   }
 
   set(id: string, value: V): void {
-    if (!id.startsWith('"')) this.#hasNumbers = true
-    else if (!this.#hasNumerals) this.#hasNumerals = otherTypeId(id) !== undefined
     this.#entries.set(id, value)
   }
 
   delete(id: string): void {
-    this.#entries.delete(id)
+    if (!this.#entries.delete(id)) return
+    this.#ended.delete(id)
+    this.#ended.add(id)
+    if (this.#ended.size <= ENDED_IDS) return
+    const [oldest = ''] = this.#ended
+    this.#ended.delete(oldest)
   }
 
   /** The id that is here for one that the server has written: the same, or where there is none the same of the other type. */
@@ -50,8 +53,7 @@ export class CallIds<V> {
     }
     const other = otherTypeId(id)
     if (other === undefined || !this.#entries.has(other)) return id
-    // With ids of both types it may be a late answer to a call of that very id, which has ended.
-    const isUnclear = (this.#hasNumbers && this.#hasNumerals) || (isNumber ? this.#keepsNumerals : this.#keepsNumbers)
+    const isUnclear = this.#ended.has(id) || (isNumber ? this.#keepsNumerals : this.#keepsNumbers)
     if (isUnclear && !this.#changesTypes) return id
     this.#changesTypes = true
     return other

@@ -2,7 +2,7 @@
 import { otherTypeId } from '../../../protocol/json/json-id.ts'
 import { canonicalId, type MessageFacts } from '../../../protocol/json/json-scan.ts'
 import { CallIds } from './call-ids.ts'
-import { isListen, type RunningCall } from './call-memory.ts'
+import { isHandshake, isListen, type RunningCall } from './call-memory.ts'
 import { CANCELLED_CALLS, CANCELLED_LINGER_MS } from '../../limits.ts'
 
 /** Where a message of the child goes. */
@@ -95,6 +95,14 @@ export class RunningCalls {
     const [oldest] = this.#cancelled.keys()
     if (oldest !== undefined && this.#cancelled.size > CANCELLED_CALLS) this.#cancelled.delete(oldest)
     return id
+  }
+
+  /** The handshake that runs alone: an error that names no call can be about nothing else. As `answered`, it runs no more. */
+  answeredHandshake(): RunningCall | undefined {
+    const [entry] = this.#requests
+    if (entry === undefined || this.#byKey.size > 1 || !isHandshake(entry.call)) return undefined
+    this.#remove(entry)
+    return entry.call
   }
 
   /** The call that runs under this id. */

@@ -18,6 +18,7 @@ import {
 } from '../../limits.ts'
 import { EventStream } from './event-stream.ts'
 import { HttpRequest } from './http-request.ts'
+import { withoutMark } from '../line-splitter.ts'
 import { isSuccess, mediaType } from './http-server.ts'
 import type { Outgoing, RemotePort } from './remote-child.ts'
 import { responseFault } from './server-faults.ts'
@@ -251,10 +252,10 @@ export class PostedCall {
   }
 }
 
-/** A body as one line: line ends, which in JSON are white space only, become spaces. */
+/** A body as one line: line ends, which in JSON are white space only, become spaces. Without a byte order mark, as lines of processes are. */
 function oneLine(body: Uint8Array): Uint8Array {
   for (const end of [0x0a, 0x0d]) for (let at = body.indexOf(end); at !== -1; at = body.indexOf(end, at + 1)) body[at] = 0x20
-  return body
+  return withoutMark(body)
 }
 
 interface HttpError {

@@ -26,7 +26,7 @@ const RIGHT_ANSWERS = {
     ),
     'promise.1.ids-distinct': promised('The ids `0`, `"1"` and `1` are three ids.'),
     'promise.1.odd-servers': promised(
-      'What the official clients take of a server is taken: ids of another type, members that are null, a byte order mark before all else. The client gets its own id, and no such member.',
+      'What the official clients take of a server is taken: ids of another type, members that are null, a byte order mark before a line. The client gets its own id, and no such member.',
     ),
     'promise.1.stray-answers': promised('An answer that is late, repeated or to nothing that was asked reaches nobody.'),
     'promise.1.sessions-apart': promised("Nobody hears anything of another's session, whatever ids they come with."),

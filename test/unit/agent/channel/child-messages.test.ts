@@ -47,6 +47,19 @@ describe('lines', () => {
     expect(scene.of('answer')).toMatchObject([{ key: keyOf(1), id: [22, 23] }])
   })
 
+  test('ChildMessages takes an error without an id for the answer to a handshake that runs alone, and to nothing else', () => {
+    verifies('promise.1.odd-servers')
+    const unread = '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}'
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.child.says(unread)
+    expect(scene.of('answer')).toEqual([])
+    scene.child.says(result(1))
+    scene.call(2, '2', { method: 'initialize' })
+    scene.child.says(unread)
+    expect(scene.of('answer')).toMatchObject([{}, { key: keyOf(2), failed: true, id: [22, 26] }])
+  })
+
   test('ChildMessages takes a batch of the child apart', () => {
     verifies('stdio.batch')
     const scene = new TestChannel()

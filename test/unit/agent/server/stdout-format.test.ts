@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { JUNK_BYTES, JUNK_LINES } from '../../../../agent/limits.ts'
+import { JUNK_BYTES, JUNK_LINE_OBJECTS, JUNK_LINES } from '../../../../agent/limits.ts'
 import { StdoutFormat } from '../../../../agent/server/stdout-format.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
@@ -32,7 +32,15 @@ test.each([
   ['the framing of LSP', ['Content-Length: 120', 'Content-Type: application/vscode-jsonrpc', ''], 'Content-Length headers'],
   ['server-sent events', ['event: message', `data: ${JSON.stringify(ANSWER)}`], 'server-sent events'],
   ['log lines with messages', [`[INFO] ${JSON.stringify(ANSWER)}`], 'other text before each message'],
+  [
+    'log lines with messages, and brackets in colours',
+    [`\u001b[32m{ } ${JSON.stringify(ANSWER)}\u001b[0m`],
+    'other text before each message',
+  ],
+  ['messages with words behind them', [`${JSON.stringify(ANSWER)} -- sent`], 'other text behind each message'],
+  ['several messages on a line', [JSON.stringify(REQUEST) + JSON.stringify(ANSWER)], 'several messages on one line'],
   ['answers without an id', [JSON.stringify({ ...ANSWER, id: undefined })], 'leaves the id out'],
+  ['answers whose id is null', [JSON.stringify({ ...ANSWER, id: null })], 'leaves the id out'],
   ['messages with NUL bytes', [`\0${JSON.stringify(ANSWER)}`], 'NUL bytes'],
   ['UTF-16', [Buffer.from(JSON.stringify(ANSWER), 'utf16le')], 'UTF-16'],
 ])('StdoutFormat knows %s', (_, lines, text) => {
@@ -48,6 +56,7 @@ test.each([
   ['a string that a line breaks off', ['{"jsonrpc":"2.0","id":0,"result":"a', 'b"}']],
   ['log lines in JSON', ['{"level":"info","result":1}', '{"jsonrpc":"2.0","error":', '{"jsonrpc":"2.0"}']],
   ['NUL bytes', [new Uint8Array(64)]],
+  ['many objects, and an answer far behind', ['{}'.repeat(JUNK_LINE_OBJECTS) + JSON.stringify(ANSWER)]],
 ])('StdoutFormat says nothing of %s', (_, lines) => {
   verifies('stdio.junk')
   expect(verdict(lines)).toBeUndefined()

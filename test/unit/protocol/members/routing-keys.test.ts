@@ -92,6 +92,8 @@ describe('scanClientMessage() and keys that look like one of routing', () => {
     '{"jsonrpc":"2.0","Method":"notifications/cancelled","Params":{"requestId":1}}',
     '{"id":1,"METHOD":"ping"}',
     '{"jsonrpc":"2.0","id":1,"method":"ping","\u200bid":2}',
+    '{"jsonrpc":"2.0","id":1,"method":"ping","id\\u0000":2}',
+    '{"jsonrpc":"2.0","id":1,"method":"ping","ID\\u0000é":2}',
   ])('refuses %s', (text) => {
     expect(scan(text)).toMatchObject({ ok: false, error: { reason: 'look_alike_key' } })
   })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { CallIds } from '../../../../../agent/channel/calls/call-ids.ts'
+import { ENDED_IDS } from '../../../../../agent/limits.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 
 function idsOf(...ids: readonly string[]): CallIds<string> {
@@ -29,6 +30,26 @@ test('CallIds.meant() takes the same type first, and no other where the client h
   expect([calls.meant('1'), calls.meant('"1"')]).toEqual(['1', '"1"'])
   calls.delete('"1"')
   expect(calls.meant('"1"')).toBe('"1"')
+})
+
+test('CallIds.meant() takes an id of the other type of a client that uses both, where no call of that very id was there lately', () => {
+  verifies('promise.1.odd-servers', 'promise.1.ids-distinct')
+  const calls = idsOf('0', '"7"')
+  expect(calls.meant('0')).toBe('0')
+  calls.delete('0')
+  expect(calls.meant('0')).toBe('0')
+  expect(calls.meant('7')).toBe('"7"')
+})
+
+test('CallIds remembers ENDED_IDS ids that have ended, the latest', () => {
+  const calls = idsOf('"0"')
+  for (let id = 0; id <= ENDED_IDS; id++) {
+    calls.set(String(id), '')
+    calls.delete(String(id))
+  }
+  calls.set('"1"', '')
+  expect(calls.meant('1')).toBe('1')
+  expect(calls.meant('0')).toBe('"0"')
 })
 
 test('CallIds.has() holds two ids for one with a server that is known to change types', () => {

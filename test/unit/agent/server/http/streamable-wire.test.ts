@@ -65,6 +65,20 @@ describe('StreamableWire in a session', () => {
     expect(session.taken).toEqual([true, true, true])
   })
 
+  test('takes an answer over several lines, behind a byte order mark', async () => {
+    verifies('promise.1.odd-servers')
+    const server = await serve(
+      withSession(({ response, message: { id } }) => {
+        response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' })
+        response.end(`\uFEFF${JSON.stringify({ jsonrpc: '2.0', id, result: { ok: true } }, null, 2)}`)
+      }),
+    )
+    const session = open(server)
+    await session.begins()
+    session.says({ id: 2, method: 'tools/list' })
+    expect(await session.answer(2)).toMatchObject({ result: { ok: true } })
+  })
+
   test('holds back what is sent behind notifications/initialized until that is accepted', async () => {
     const server = await serve(withSession((asked) => answerJson(asked, {})))
     const session = open(server)
