@@ -10,7 +10,7 @@ import { commandWords } from './config/other-names.ts'
 import { collectConfig } from './config/prepare-config.ts'
 import type { MergedEntry, PreparedServer } from './config/prepared-server.ts'
 import type { RawOptions } from './config/settings.ts'
-import { decodeAgentToken, isCutOff, linkUrl } from './config/token.ts'
+import { decodeAgentToken, endFault, linkUrl } from './config/token.ts'
 
 interface Checking {
   readonly cwd: string
@@ -84,7 +84,8 @@ function linesOf(prepared: Linked | PreparedServer): string[] {
         ? ''
         : `, as /s/${claims.share}/mcp`
       : `, as /s/${claims.share}/${settings.server}/mcp`
-  const short = isCutOff(settings.token) ? ['the end of its token is missing, so the relay will refuse it'] : []
+  const fault = endFault(settings.token)
+  const short = fault === undefined ? [] : [`of its token: ${fault.what}, so the relay will refuse it`]
   return [
     `${name}share ${claims.share} at ${relay}${place}, ${mask.apply(what)}`,
     ...[...short, ...warnings].map((warning) => `  ${warning}`),

@@ -73,6 +73,10 @@ export const UNFINISHED_LOOK_MS = 2000
 /** A child that has said nothing for this long since its start is named in the log. */
 export const SILENT_START_MS = 30_000
 
+/** The last lines that are told of a server that has not answered, and characters of each: enough for a traceback, or what a program is used like. */
+export const LAST_WORDS = 20
+export const LAST_WORD_CHARS = 500
+
 /** Lines that a process may print before a channel has it; one that prints more is not kept. */
 export const HEARD_LINES = 64
 

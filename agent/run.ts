@@ -18,7 +18,7 @@ import { requireCommand } from './config/command-path.ts'
 import type { AgentSettings } from './config/settings.ts'
 import { environmentSecrets } from './config/environment.ts'
 import { targetSecrets } from './config/http-target.ts'
-import { decodeAgentToken, isCutOff, isLoopback, linkUrl } from './config/token.ts'
+import { decodeAgentToken, endFault, isLoopback, linkUrl } from './config/token.ts'
 
 export interface RunContext {
   readonly settings: AgentSettings
@@ -52,8 +52,8 @@ export async function run(context: RunContext): Promise<void> {
   const url = linkUrl(claims, settings.relay, settings.server)
   const { command, args, cwd, http, web } = settings
   if (command !== undefined && context.inProcess === undefined) requireCommand({ command, args, cwd }, context.childEnv, platform)
-  if (isCutOff(settings.token))
-    log.warn('token.short', { meaning: 'its end is missing, so the relay will refuse it: copy agent_token whole' })
+  const fault = endFault(settings.token)
+  if (fault !== undefined) log.warn(fault.event, { meaning: `${fault.what}, so the relay will refuse it: copy agent_token whole` })
   if (url.protocol === 'ws:' && !isLoopback(url))
     log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
 

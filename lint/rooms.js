@@ -38,6 +38,7 @@ const AGENT_BASE = [
   'protocol',
   'agent/by-age.ts',
   'agent/exit.ts',
+  'agent/last-words.ts',
   'agent/limits.ts',
   'agent/web-limits.ts',
   'agent/log.ts',

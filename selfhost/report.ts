@@ -42,7 +42,7 @@ export function describeShare(report: ShareReport): string {
   return `${box([...app, ...server])}
 
 Sharing:  ${report.server}
-${report.isSilent ? 'Note:     the server has said nothing yet. Calls wait for it; what it prints, and why it fails if it does, will stand below.\n' : ''}${report.serverFails ? 'Problem:  the server cannot be used yet, so every call fails. Why stands above, and what to do.\n' : ''}${report.hasServer ? tryIt : ''}${ownersOrders(report)}Expires:  ${report.expiresAt.slice(0, 10)}, and the tokens with it; a start in its last day, or later, makes a share with another URL
+${report.isSilent ? 'Note:     the server has not answered yet. Calls wait for it; what it prints, and why it fails if it does, will stand below.\n' : ''}${report.serverFails ? 'Problem:  the server cannot be used yet, so every call fails. Why stands above, and what to do.\n' : ''}${report.hasServer ? tryIt : ''}${ownersOrders(report)}Expires:  ${report.expiresAt.slice(0, 10)}, and the tokens with it; a start in its last day, or later, makes a share with another URL
 Data:     ${report.dataDir} (owner key, share, storage; keep it private)
 Stop:     Ctrl-C (the next start has the same share URL${next}, whatever it shares then)
 `

@@ -1,13 +1,16 @@
 /** Looks for the command of a server, before anything is dialled. */
-import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
+import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { AgentExit, EXIT } from '../exit.ts'
 import type { AgentSettings } from './settings.ts'
+
+/** Bytes of a program in which its first line ends: systems read no more of it. */
+const FIRST_LINE_BYTES = 256
 
 /**
  * Not on Windows, where the system looks in more places.
  *
- * @throws {AgentExit} when the command cannot be found, or may not be run.
+ * @throws {AgentExit} when the command cannot be found, may not be run, or is a script for a program that is not there.
  */
 export function requireCommand(
   { command, args, cwd }: Pick<AgentSettings, 'args' | 'cwd'> & { readonly command: string },
@@ -15,22 +18,37 @@ export function requireCommand(
   platform: NodeJS.Platform,
 ): void {
   if (platform === 'win32') return
-  const places = command.includes('/')
-    ? [resolve(cwd, command)]
-    : (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder === '' ? cwd : folder, command))
-  if (!places.some(isRunnable))
-    throw new AgentExit(
-      EXIT.CHILD,
-      'COMMAND_NOT_FOUND',
-      `The command ${command} was not found${command.includes('/') ? '' : ' in PATH'}, or may not be run.${oneWordHint(command, args)}`,
-    )
+  const found = placesOf(command, cwd, env).find(isRunnable)
+  if (found === undefined) throw notFound(`The command ${command} ${whyNotRun(command, cwd)}${hint(command, args)}`)
+  const missing = missingInterpreter(found, cwd, env)
+  if (missing !== undefined) throw notFound(`The command ${command} is a script for ${missing}: its first line names it.`)
 }
 
-/** For a whole command in quotation marks, which no shell will take apart. */
-function oneWordHint(command: string, args: readonly string[]): string {
-  return args.length === 0 && /\S\s+\S/.test(command)
-    ? ` It came as one word: leave the quotation marks out, as in -- ${command.trim()}`
-    : ''
+function notFound(message: string): AgentExit {
+  return new AgentExit(EXIT.CHILD, 'COMMAND_NOT_FOUND', message)
+}
+
+function placesOf(command: string, cwd: string, env: Readonly<Record<string, string>>): string[] {
+  return command.includes('/')
+    ? [resolve(cwd, command)]
+    : (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder === '' ? cwd : folder, command))
+}
+
+function whyNotRun(command: string, cwd: string): string {
+  if (!command.includes('/')) return 'was not found in PATH, or may not be run.'
+  const stats = statSync(resolve(cwd, command), { throwIfNoEntry: false })
+  if (stats === undefined) return 'was not found.'
+  if (stats.isDirectory()) return 'is a folder, and no program.'
+  return 'may not be run: make it executable (chmod +x), or put the program that runs it before it, as in -- python3 server.py.'
+}
+
+/** What was most likely meant. */
+function hint(command: string, args: readonly string[]): string {
+  if (/^https?:/i.test(command)) return ` A server that speaks HTTP is given with --url ${command}`
+  if (command.startsWith('-')) return ` Options stand before the two dashes, as in ${command} … -- ${args.at(-1) ?? 'server'}`
+  // A whole command in quotation marks, which no shell will take apart.
+  if (args.length > 0 || !/\S\s+\S/.test(command)) return ''
+  return ` It came as one word: leave the quotation marks out, as in -- ${command.trim()}`
 }
 
 function isRunnable(path: string): boolean {
@@ -39,5 +57,32 @@ function isRunnable(path: string): boolean {
     return statSync(path).isFile()
   } catch {
     return false
+  }
+}
+
+/** The program that a script wants to be run by, where it is not there. Without it the system says that the script was not found. */
+function missingInterpreter(path: string, cwd: string, env: Readonly<Record<string, string>>): string | undefined {
+  const line = /^#!([^\n]*)\n/.exec(beginningOf(path))?.[1]
+  const [interpreter, ...words] = line?.trimStart().split(/[ \t]+/) ?? []
+  if (interpreter === undefined || !isAbsolute(interpreter)) return undefined
+  if (line?.endsWith('\r') === true) return `${interpreter} with a line end of Windows, for which no system finds a program`
+  if (!isRunnable(interpreter)) return `${interpreter}, which was not found`
+  const named = interpreter.endsWith('/env') ? words.find((word) => !word.startsWith('-') && !word.includes('=')) : undefined
+  if (named === undefined || named === '' || placesOf(named, cwd, env).some(isRunnable)) return undefined
+  return `${named}, which was not found in PATH`
+}
+
+/** Empty where it cannot be read, which a program need not be. */
+function beginningOf(path: string): string {
+  try {
+    const file = openSync(path, 'r')
+    try {
+      const bytes = Buffer.alloc(FIRST_LINE_BYTES)
+      return bytes.toString('latin1', 0, readSync(file, bytes))
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return ''
   }
 }

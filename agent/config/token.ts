@@ -3,7 +3,7 @@ import { AgentExit, EXIT } from '../exit.ts'
 
 const AGENT_AUDIENCE = 'mcp-edge/agent'
 /** How the owner keys begin that a relay has made; those that a deployer has made up cannot be told. */
-const OWNER_KEY_PREFIX = 'mcpe_owner_'
+const WRAPPED_OWNER_KEY = /^[\s"'`<(\u2018-\u201f]*(?:Bearer\s+)?mcpe_owner_/i
 /** Characters of a token's last part, a MAC of 256 bits (RFC 7518 §3.2). */
 const MAC_CHARS = 43
 
@@ -15,7 +15,7 @@ export interface TokenClaims {
 
 /** @throws {AgentExit} that says what to do, when the text is no agent token. */
 export function decodeAgentToken(token: string): TokenClaims {
-  if (token.startsWith(OWNER_KEY_PREFIX))
+  if (WRAPPED_OWNER_KEY.test(token))
     throw new AgentExit(
       EXIT.AUTH,
       'TOKEN_WRONG_KIND',
@@ -27,7 +27,7 @@ export function decodeAgentToken(token: string): TokenClaims {
     throw new AgentExit(
       EXIT.USAGE,
       'TOKEN_MALFORMED',
-      `This is no agent token${wrapping ?? (token.startsWith('eyJ') ? ': it is cut off' : '')}. Copy agent_token from the share, whole.`,
+      `This is no agent token${wrapping ?? (token.includes('eyJ') ? ': it is cut off' : '')}. Copy agent_token from the share, whole.`,
     )
   if (claims['aud'] !== AGENT_AUDIENCE)
     throw new AgentExit(
@@ -72,12 +72,19 @@ function whatWraps(token: string): string | undefined {
   if (/^["'`\u2018-\u201f]|["'`\u2018-\u201f]$/.test(token)) return ': it stands in quotation marks, which belong to the shell'
   if (/^Bearer\s/i.test(token)) return ': leave the word Bearer out'
   if (/^https?:/i.test(token)) return ', but a URL'
-  return /\s/.test(token) ? ': it has white space in it, as if it had been broken over lines' : undefined
+  if (/\s/.test(token)) return ': it has white space in it, as if it had been broken over lines'
+  // Three parts in letters, digits, - and _ (RFC 7515 §3.1), of which the first is the beginning of a JSON object.
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return /^e[wy3]/.test(token) ? undefined : ': its beginning is missing'
+  return /[\w-]{3}\.[\w-]{8,}\.[\w-]{3}/.test(token) ? ' alone: something stands before, in or behind it' : undefined
 }
 
-/** Whether the end of a token is missing: the relay will refuse it. */
-export function isCutOff(token: string): boolean {
-  return (token.split('.')[2]?.length ?? 0) < MAC_CHARS
+/** What the end of a token is, for which the relay will refuse it; undefined where it is as long as it should be. */
+export function endFault(token: string): { readonly event: 'token.short' | 'token.long'; readonly what: string } | undefined {
+  const length = token.split('.')[2]?.length ?? 0
+  if (length === MAC_CHARS) return undefined
+  return length < MAC_CHARS
+    ? { event: 'token.short', what: 'its end is missing' }
+    : { event: 'token.long', what: 'something stands behind its end' }
 }
 
 function decodeClaims(token: string): Record<string, unknown> | undefined {

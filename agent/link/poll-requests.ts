@@ -93,6 +93,11 @@ export class PollRequests {
       (response) => void readAnswer(response).then(resolve, reject),
     )
     request.on('error', reject)
+    // Nobody has asked for another protocol: without a word here the request would end with neither an answer nor an error.
+    request.on('upgrade', ({ statusCode = 101 }, socket) => {
+      socket.destroy()
+      resolve({ kind: 'refused', status: statusCode, detail: '' })
+    })
     request.end(body)
     return promise
   }

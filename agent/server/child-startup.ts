@@ -1,6 +1,7 @@
 /** Watches a child until its first message: logs how long that took or that it stays silent, and says when none can come any more. */
 import { scanMessage } from '../../protocol/json/json-scan.ts'
-import { JUNK_BYTES, JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, SILENT_START_MS, UNFINISHED_LOOK_MS } from '../limits.ts'
+import { LastWords, urlHint } from '../last-words.ts'
+import { JUNK_BYTES, JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, LAST_WORDS, SILENT_START_MS, UNFINISHED_LOOK_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { StdoutFormat } from './stdout-format.ts'
 
@@ -18,6 +19,7 @@ interface StartupOptions {
 export class ChildStartup {
   readonly #options: StartupOptions
   readonly #format = new StdoutFormat()
+  readonly #words = new LastWords()
   readonly #sinceMs: number
   #junkMs = -Infinity
   readonly #lookTimer: NodeJS.Timeout
@@ -45,7 +47,11 @@ export class ChildStartup {
   /** A line that is no message. Once there was a message, such lines mean nothing more. */
   junk(line: Uint8Array): void {
     if (this.#isOver) return
-    this.#junkMs = this.#options.now()
+    const { ch, log, now } = this.#options
+    this.#junkMs = now()
+    // Nothing of a client's stands in it yet, and it may say why the server ends, or what it waits for.
+    const word = this.#words.add(line)
+    if (word !== undefined && this.#format.lines < LAST_WORDS) log.child(ch, word)
     const fault = this.#format.junk(line)
     if (fault?.isCertain === true) this.#giveUp(fault.detail)
     else if (fault !== undefined) this.#suspect(fault.detail)
@@ -74,7 +80,7 @@ export class ChildStartup {
       ch,
       forMs: SILENT_START_MS,
       junkLines: this.#format.lines,
-      meaning: 'no message since its start: is it an MCP server, and does it wait for something?',
+      meaning: `no message since its start: is it an MCP server, and does it wait for something?${urlHint(this.#words.lines)}`,
     })
   }
 

@@ -5,9 +5,10 @@
 import { canonicalId } from '../../protocol/json/json-scan.ts'
 import { otherTypeId } from '../../protocol/json/json-id.ts'
 import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
-import type { Child, ChildHandlers } from './child.ts'
+import type { Child, ChildEnd, ChildHandlers } from './child.ts'
 import { discoverRequest, initializeRequest, PROBE_ID, PROBED_REVISION } from './era-questions.ts'
-import { JUNK_VERDICT_MS, PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'
+import { LastWords, urlHint } from '../last-words.ts'
+import { JUNK_VERDICT_MS, LAST_WORD_CHARS, PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { EraChoice } from '../config/settings.ts'
 import { StartCheck } from './start-check.ts'
@@ -59,7 +60,11 @@ class Probe implements EraFinding {
   #answeredMs = 0
   #verdictTimer: NodeJS.Timeout | undefined
   readonly #format = new StdoutFormat()
+  /** Of the first process. */
+  readonly #words = new LastWords()
+  #isWaitedFor = true
   #check: StartCheck | undefined
+  #firstEnd: (ChildEnd & { readonly ranMs: number }) | undefined
   /** Whether the end of the first process says something of it: until it has answered, or is told to go. */
   #mayCheck = true
   /** What is true as far as is known, and stays so if the next question gets no answer. */
@@ -86,9 +91,9 @@ class Probe implements EraFinding {
       // It is asked again as a process of its own, once this one has let go of what it holds.
       else void this.#child.stop()
     }
-    this.#child = this.#ask(discoverRequest(version), hear, () => {
+    this.#child = this.#ask(discoverRequest(version), hear, (end) => {
       if (this.#known === 'modern' && this.#found === undefined) this.#askForHandshake(version)
-      else void this.#endFirst()
+      else void this.#endFirst(end)
     })
     this.initial = this.#initial(probeMs)
   }
@@ -100,17 +105,44 @@ class Probe implements EraFinding {
   }
 
   /** When it has not answered, another process tells whether the question was the reason. */
-  async #endFirst(): Promise<void> {
+  async #endFirst(end: ChildEnd): Promise<void> {
     this.#settle('it ended without an answer')
     if (this.#mayCheck) {
+      this.#firstEnd = { ...end, ranMs: Math.round(performance.now() - this.#startedMs) }
       this.#check = new StartCheck(this.#options)
       await this.#check.gone
     }
     this.#gone.resolve()
   }
 
+  /** What the first process prints is kept while it may still answer, and passed on once its owner was told that it has not. */
+  #heard(line: Uint8Array | string): void {
+    if (this.#found !== undefined || this.#known === 'modern') return
+    if (this.#isWaitedFor) this.#words.add(line)
+    else this.#log.child('start', typeof line === 'string' ? line : Buffer.from(line.subarray(0, LAST_WORD_CHARS)).toString('utf8'))
+  }
+
+  /** The hello waits no longer: what is known of the server by now, for its owner. */
+  #tellUnanswered(waitedMs: number): void {
+    this.#isWaitedFor = false
+    const unfinished = this.#child.unfinished(LAST_WORD_CHARS)
+    if (unfinished !== undefined) this.#words.add(unfinished)
+    for (const line of this.#words.lines) this.#log.child('start', line)
+    if (this.#firstEnd !== undefined) {
+      const { ranMs, exitCode, signal } = this.#firstEnd
+      const meaning =
+        'the server ended without an answer: for a reason that it may have printed, which clients would meet too, or because it was asked server/discover, which does no harm'
+      return this.#log.warn('start.unclear', { ranMs, exitCode, signal, meaning })
+    }
+    this.#log.warn('era.unknown', {
+      waitedMs,
+      meaning: `the server does not answer, and is taken for legacy: --era says which it is.${urlHint(this.#words.lines)}`,
+    })
+  }
+
   /** A line that is no answer. Where the output as a whole can hold none, that is said at once, before anybody calls. */
   #junk(line: Uint8Array): void {
+    this.#heard(line)
     const fault = this.#mayCheck && this.#verdictTimer === undefined ? this.#format.junk(line) : undefined
     if (fault === undefined) return
     this.#verdictTimer = setTimeout(() => {
@@ -133,12 +165,15 @@ class Probe implements EraFinding {
     this.#child = this.#ask(initializeRequest(version), hear, () => this.#end('it ended without an answer to initialize'))
   }
 
-  #ask(question: string, hear: (line: Uint8Array) => void, gone: () => void): Child {
+  #ask(question: string, hear: (line: Uint8Array) => void, gone: (end: ChildEnd) => void): Child {
     const child = this.#options.startChild({
       line: hear,
       tooLong: () => {},
       // The processes that serve print the same again, and that is logged at every level.
-      stderr: (line) => this.#log.debug('era.stderr', { line }),
+      stderr: (line) => {
+        this.#log.debug('era.stderr', { line })
+        this.#heard(line)
+      },
       gone,
     })
     child.write(Buffer.from(`${question}\n`), (taken) => {
@@ -160,9 +195,8 @@ class Probe implements EraFinding {
   async #initial(probeMs: number): Promise<Era> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(() => {
+      if (this.#check !== undefined || (this.#found === undefined && this.#known === 'legacy')) this.#tellUnanswered(probeMs)
       void this.#check?.stop()
-      if (this.#found === undefined && this.#known === 'legacy')
-        this.#log.warn('era.unknown', { waitedMs: probeMs, meaning: 'the server is silent, and taken for legacy: --era says which it is' })
       late.resolve()
     }, probeMs)
     // Until it is gone it may hold a port or a lock that the next process needs.

@@ -5,6 +5,8 @@
 import { scanMessage } from '../../protocol/json/json-scan.ts'
 import type { Child, ChildHandlers } from './child.ts'
 import { initializeRequest } from './era-questions.ts'
+import { LastWords } from '../last-words.ts'
+import { PROBE_GIVE_UP_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 
 interface StartCheckOptions {
@@ -24,16 +26,21 @@ export class StartCheck {
   constructor({ startChild, version, log }: StartCheckOptions) {
     const gone = Promise.withResolvers<void>()
     this.gone = gone.promise
+    // Many say on stdout why they end: what they need, how they are used.
+    const words = new LastWords()
+    const timer = setTimeout(() => void this.stop(), PROBE_GIVE_UP_MS)
     this.#child = startChild({
       line: (bytes) => {
         if (scanMessage(bytes).ok) void this.stop()
+        else words.add(bytes)
       },
       tooLong: () => {},
       stderr: () => {},
       gone: ({ exitCode, signal, stderr, startError }) => {
+        clearTimeout(timer)
         gone.resolve()
         if (this.#isDone) return
-        for (const line of stderr.split('\n')) if (line !== '') log.child('start', line)
+        for (const line of [...words.lines, ...stderr.split('\n')]) if (line !== '') log.child('start', line)
         log.error('server.fails', {
           exitCode,
           signal,

@@ -54,6 +54,6 @@ test('npm start shows its URL while the server says nothing yet, and says that i
   const args = ['selfhost/start.ts', '--port', '0', '--data', folder.path, '--', NODE, '-e', 'process.stdin.resume()']
   await using program = new Program(NODE, args)
   const note = await program.stdout.find((line) => (line.startsWith('Note:') ? line : undefined), 'the note that the server is silent')
-  expect(note).toContain('has said nothing yet')
+  expect(note).toContain('has not answered yet')
   expect(program.stdout.tail()).toContain('/s/')
 })

@@ -53,7 +53,7 @@ test('describeShare() has the URL of a web app, alone or before the server', () 
 })
 
 test('describeShare() says of a server that is silent that it is', () => {
-  expect(describeShare({ ...REPORT, isSilent: true })).toMatch(/^Note: {5}the server has said nothing yet/m)
+  expect(describeShare({ ...REPORT, isSilent: true })).toMatch(/^Note: {5}the server has not answered yet/m)
   expect(describeShare(REPORT)).not.toContain('has said nothing')
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { decodeAgentToken, isCutOff, isLoopback, linkUrl } from '../../../../agent/config/token.ts'
+import { decodeAgentToken, endFault, isLoopback, linkUrl } from '../../../../agent/config/token.ts'
 
 function tokenOf(claims: unknown): string {
   return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
@@ -66,12 +66,24 @@ test.each([
   ['eyJhbGci OiJIUzI1NiJ9', 'white space in it'],
   ['eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJtY3At', 'cut off'],
   ['mcpe_owner_abc', 'the owner key of the relay'],
+  ['"mcpe_owner_abc"', 'the owner key of the relay'],
+  ['Bearer mcpe_owner_abc', 'the owner key of the relay'],
+  [tokenOf(CLAIMS).slice(1), 'its beginning is missing'],
+  [`<${tokenOf(CLAIMS)}abcdefgh>`, 'something stands before, in or behind it'],
+  [`MCP_EDGE_TOKEN=${tokenOf(CLAIMS)}abcdefgh`, 'something stands before, in or behind it'],
+  [`{"agent_token":"${tokenOf(CLAIMS)}abcdefgh"}`, 'something stands before, in or behind it'],
+  [`${tokenOf(CLAIMS)}abcdefgh${tokenOf(CLAIMS)}`, 'something stands before, in or behind it'],
 ])('decodeAgentToken(%j) says what is wrong with it', (token, text) => {
   expect(() => decodeAgentToken(token)).toThrow(expect.objectContaining({ message: expect.stringContaining(text) as string }))
 })
 
-test('isCutOff() tells a token whose last part is too short', () => {
-  expect([isCutOff(`a.b.${'c'.repeat(43)}`), isCutOff(`a.b.${'c'.repeat(42)}`), isCutOff('a.b')]).toEqual([false, true, true])
+test.each([
+  [`a.b.${'c'.repeat(43)}`, undefined],
+  [`a.b.${'c'.repeat(42)}`, 'token.short'],
+  ['a.b', 'token.short'],
+  [`a.b.${'c'.repeat(44)}`, 'token.long'],
+])('endFault() looks at how long the last part of %s is', (token, event) => {
+  expect(endFault(token)?.event).toBe(event)
 })
 
 test('linkUrl() of a server that has a name says which', () => {

@@ -153,6 +153,11 @@ describe('pollOnce()', () => {
     ],
     ['JSON of somebody else', (_, __, response) => response.end('{"session_id":1}'), { kind: 'refused', status: 200 }],
     ['nothing', (_, __, response) => response.writeHead(204).end(), { kind: 'refused', status: 204 }],
+    [
+      'a switch of protocols that nobody asked for',
+      (request) => request.socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n'),
+      { kind: 'refused', status: 101 },
+    ],
     ['a connection that breaks', (_, __, response) => response.destroy(), { kind: 'unreachable' }],
   ])('has not begun after %s', async (_, register, end) => {
     expect(await poll(await startRelay({ register }))).toMatchObject({ hasBegun: false, end })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, SILENT_START_MS, UNFINISHED_LOOK_MS } from '../../../../agent/limits.ts'
+import { JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, LAST_WORDS, SILENT_START_MS, UNFINISHED_LOOK_MS } from '../../../../agent/limits.ts'
 import type { LogFields } from '../../../../agent/log.ts'
 import { ChildStartup } from '../../../../agent/server/child-startup.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -13,11 +13,13 @@ const HEADERS = ['Content-Length: 120', '']
 class Scene {
   readonly logged: (readonly [string, LogFields | undefined])[] = []
   readonly unreadable: string[] = []
+  readonly passedOn: string[] = []
   unfinished = ''
   readonly startup = new ChildStartup({
     ch: 'c',
     log: {
       ...SILENT_LOG,
+      child: (_, line) => void this.passedOn.push(line),
       info: (event, fields) => void this.logged.push([event, fields]),
       warn: (event, fields) => void this.logged.push([event, fields]),
     },
@@ -47,6 +49,21 @@ test('ChildStartup names a child that stays silent, and waits on', () => {
   expect(scene.logged).toMatchObject([['child.silent', { ch: 'c', forMs: SILENT_START_MS, junkLines: 1 }]])
   vi.advanceTimersByTime(10 * JUNK_GIVE_UP_MS)
   expect(scene.unreadable).toEqual([])
+})
+
+test('ChildStartup passes on what a child prints before its first message, and says where one that listens on a port can be found', () => {
+  const scene = new Scene()
+  const lines = Array.from({ length: LAST_WORDS }, (_, index) => `line ${index}`)
+  scene.junk('Server running on port 3000', '', ...lines)
+  scene.startup.junk(Buffer.from('more'))
+  expect(scene.passedOn).toEqual(['Server running on port 3000', ...lines.slice(0, LAST_WORDS - 2)])
+  const other = new Scene()
+  other.junk('Server running on port 3000')
+  vi.advanceTimersByTime(SILENT_START_MS)
+  expect(other.logged[0]?.[1]?.['meaning']).toContain('--url http://localhost:3000/mcp')
+  other.startup.message()
+  other.junk('after it')
+  expect(other.passedOn).toHaveLength(1)
 })
 
 test('ChildStartup believes output in another form when no message has come soon after it', () => {

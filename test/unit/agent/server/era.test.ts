@@ -149,6 +149,49 @@ describe('findEra()', () => {
     expect(logged.join('')).toMatch(/"one".*"KEY is required".*"server.fails","exitCode":3.*--env NAME/s)
   })
 
+  test('tells what a server that fails has printed on stdout, too', async () => {
+    verifies('promise.8.failing-start')
+    const { children, finding, logged } = new Probe()
+    children[0]?.ends({ exitCode: 2 })
+    children[1]?.says('usage: server FOLDER')
+    children[1]?.ends({ exitCode: 2 })
+    expect(await finding.initial).toBe('legacy')
+    expect(logged.join('')).toMatch(/"usage: server FOLDER".*"server.fails","exitCode":2/s)
+  })
+
+  test('tells what a server has printed that ended too late to be started again before the hello', async () => {
+    verifies('promise.8.failing-start')
+    const { child, children, finding, logged } = new Probe()
+    child?.handlers.stderr('no database')
+    await vi.advanceTimersByTimeAsync(PROBE_MS - 1000)
+    child?.ends({ exitCode: 1 })
+    expect([children.length, logged]).toEqual([2, []])
+    await vi.advanceTimersByTimeAsync(1000)
+    expect([await finding.initial, children[1]?.stopped]).toEqual(['legacy', true])
+    expect(logged.join('')).toMatch(/"no database".*"start.unclear","ranMs":\d+,"exitCode":1/s)
+  })
+
+  test('tells what a server that does not answer has printed, goes on with it, and where to find it if it listens on a port', async () => {
+    verifies('promise.8.failing-start')
+    const { child, logged } = new Probe()
+    child?.says('Server running on port 3000')
+    child?.handlers.stderr('(press Ctrl-C)')
+    expect(logged).toEqual([])
+    await vi.advanceTimersByTimeAsync(PROBE_MS)
+    expect(logged.join('')).toMatch(/"Server running on port 3000".*press Ctrl-C.*"era.unknown".*--url http:\/\/localhost:3000\/mcp/s)
+    child?.handlers.stderr('GET / 404')
+    expect(logged.at(-1)).toContain('GET / 404')
+  })
+
+  test('ends the second process when it says nothing, however late it was started', async () => {
+    const { child, children } = new Probe()
+    await vi.advanceTimersByTimeAsync(PROBE_MS)
+    child?.ends({ exitCode: 1 })
+    expect(children[1]?.stopped).toBe(false)
+    await vi.advanceTimersByTimeAsync(PROBE_GIVE_UP_MS)
+    expect(children[1]?.stopped).toBe(true)
+  })
+
   test('says at once that nothing of what a server prints can be read', async () => {
     verifies('promise.8.failing-start', 'promise.10.unreadable')
     const { child, children, finding, logged } = new Probe()
