@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { Call } from '../../../protocol/frame.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { asked, ASKS, connected, ELICITS, GIVEN, reply, told, type Told } from '../harness/bridged-session.ts'
-import { begun, expectReplay, refuseReplay } from '../harness/left-stream.ts'
+import { begun, expectReplay, progress, refuseReplay } from '../harness/left-stream.ts'
 import { EventReader, passOf, stubOf, type TestShare } from '../harness/relay.ts'
 import type { ScriptedAgent } from '../harness/scripted-agent.ts'
 
@@ -44,6 +44,8 @@ describe('a client that comes back', () => {
     const retry = await agent.expect('call')
     expect(retry.header.key).toBe(next)
     expect(told(retry).params).toMatchObject({ name: 't', requestState: 's-1', inputResponses: { who: JSON.parse(GIVEN) as unknown } })
+    agent.notify(retry.header.ch, progress(2), { ra: retry.header.ra, sure: true })
+    expect(JSON.stringify(await nextMessage(again))).toBe(progress(2))
     agent.answer(retry.header, '3', DONE)
     expect(await nextMessage(again)).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
     expect(await again.next()).toBeUndefined()

@@ -88,10 +88,10 @@ export class Routing {
     return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP
   }
 
-  /** Whether what is sent again for this address is for the stream as it is, and not for one that its client has left since. */
+  /** Whether what is sent again for this address is for the stream as it is, and not for one that its client has left for it. */
   isOfThisRound(socket: WebSocket, address: ReturnAddress | undefined): boolean {
-    const round = address !== undefined && 'round' in address ? address.round : undefined
-    return this.#parts.streams.attachmentOf(socket)?.resume?.round === round
+    const resume = this.#parts.streams.attachmentOf(socket)?.resume
+    return resume === undefined || (address !== undefined && 'round' in address && address.round === resume.round)
   }
 
   /** An ask for roots is about the group, and not about its call. One of a call whose client is being asked already is held until the retry. */
