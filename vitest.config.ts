@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
+// The programs that tests start, agents above all, come up in half the time when what they are made of is compiled once.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled')
+
 // Much of a test's time is waiting, for processes and clocks: three files at a time on two cores (two take a quarter longer).
 // Alike everywhere, so that all kinds run together.
 const maxWorkers = Math.max(3, availableParallelism() >> 1)
