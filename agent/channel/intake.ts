@@ -155,8 +155,11 @@ export class Intake {
     if (known?.kind === 'passed') this.#send({ type: 'receipts', keys: [header.key] })
     if (known !== undefined && !(known.kind === 'passing' && this.#inbox.isUnfinished(header.key))) return
     memory.beginPassing(header.key)
-    const cancels = header.type === 'notify' && header.cancels !== undefined && this.accepted.tagged(header.cancels) !== undefined
-    if (this.#closed !== undefined || !this.#inbox.hasRoom(header.size)) this.#undeliverable(header.key)
+    const isCancel = header.type === 'notify' && header.cancels !== undefined
+    const cancels = isCancel && this.accepted.tagged(header.cancels) !== undefined
+    // Of a call that is not here no child is ever told, so that need not wait behind a gate.
+    if (isCancel && !cancels && this.#ids === 'assign' && body.length === header.size) this.#passed(header.key)
+    else if (this.#closed !== undefined || !this.#inbox.hasRoom(header.size)) this.#undeliverable(header.key)
     // A cancellation overtakes what waits, or it could never reach a call behind a gate.
     else if (cancels && body.length === header.size) this.#deliver(header, body)
     else this.#enqueue(header, body)

@@ -92,6 +92,23 @@ async function asked(scene: Scene): Promise<EventReader> {
   return events
 }
 
+/** A message that its child does not take. */
+async function leftUnread(scene: Scene, body: string): Promise<void> {
+  scene.agent.isRead = false
+  let leave: (() => Promise<void>) | undefined
+  await scene.agent.unreadOf(() => (leave = post(scene, body, inSession(scene))))
+  await leave?.()
+}
+
+/** A call of 2026-07-28 whose client leaves when the agent has it, or the first that must come before it. */
+async function leftModern({ share, agent }: Scene): Promise<void> {
+  const leaving = new AbortController()
+  const response = postModern(share, 'tools/call', { name: 't', arguments: {} }, {}, {}, leaving.signal)
+  await agent.callOf(() => {})
+  leaving.abort()
+  await expect(response).rejects.toThrow()
+}
+
 const KINDS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   'an initialize': (scene) => left(scene, INITIALIZE, {}),
   'a tools/call': (scene) => left(scene, CALL),
@@ -125,25 +142,33 @@ const KINDS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     expect(agent.channels).toHaveLength(2)
   },
   'an ask that nobody has answered': async (scene) => (await asked(scene)).cancel(),
-  'a call of 2026-07-28': async ({ share, agent }) => {
-    agent.keeps.delete('initialize')
-    const leaving = new AbortController()
-    const response = postModern(share, 'tools/call', { name: 't', arguments: {} }, {}, {}, leaving.signal)
-    await agent.callOf(() => {})
-    leaving.abort()
-    await expect(response).rejects.toThrow()
+  'a notification that no child reads': (scene) => leftUnread(scene, '{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}'),
+  'a cancellation that no child reads': (scene) =>
+    leftUnread(scene, '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":99}}'),
+  'a response that no child reads': (scene) => leftUnread(scene, '{"jsonrpc":"2.0","id":"asked","result":{}}'),
+  'a call of 2026-07-28': async (scene) => {
+    scene.agent.keeps.delete('initialize')
+    await leftModern(scene)
   },
-  'the start of a child for 2026-07-28': async ({ share, agent }) => {
-    const leaving = new AbortController()
-    const response = postModern(share, 'tools/call', { name: 't', arguments: {} }, {}, {}, leaving.signal)
-    await agent.callOf(() => {})
-    leaving.abort()
-    await expect(response).rejects.toThrow()
+  'a call of 2026-07-28 to a child that reads nothing': async (scene) => {
+    scene.agent.keeps.delete('initialize')
+    scene.agent.isRead = false
+    await leftModern(scene)
+  },
+  'the start of a child for 2026-07-28': (scene) => leftModern(scene),
+  'the start of a child for 2026-07-28 that reads nothing': async (scene) => {
+    scene.agent.isRead = false
+    await leftModern(scene)
   },
 }
 
-/** Where clients share one child nothing of a session starts with it, and no client can be asked. */
-const ONLY_APART = new Set(['an initialize', 'an ask that nobody has answered'])
+/** Where clients share one child nothing of a session starts with it, no client can be asked, and the child hears nothing of one of them. */
+const ONLY_APART = new Set([
+  'an initialize',
+  'an ask that nobody has answered',
+  'a notification that no child reads',
+  'a response that no child reads',
+])
 
 async function incarnation(share: TestShare): Promise<string> {
   return (await factsOf(share)).counters.incarnation
@@ -168,6 +193,7 @@ describe.each(['session', 'share'] as const)('with --isolate %s', (isolation) =>
     expect(await incarnation(share)).not.toBe(before)
     vi.restoreAllMocks()
     agent.keeps.clear()
+    agent.isRead = true
     if (kind === 'a call that waits for an agent') await ServingAgent.connect(share, [], { isolation, instance: 'two' })
     const response =
       kind === 'the start of a child' ? new TestClient(share).initialize() : client.post('{"jsonrpc":"2.0","id":9,"method":"tools/list"}')

@@ -20,6 +20,10 @@ export class ServingAgent {
   readonly kept: Call[] = []
   /** Methods that are kept from now on. */
   readonly keeps: Set<string>
+  /** Whether its servers read what they are notified of, and what they are answered. */
+  isRead = true
+  /** Keys of what they have not read. */
+  readonly #unread: string[] = []
   #came = Promise.withResolvers<void>()
 
   private constructor(agent: ScriptedAgent, keeps: readonly string[]) {
@@ -54,6 +58,18 @@ export class ServingAgent {
     else this.agent.notify(ch, logged(mark, pad))
   }
 
+  /** The next message that is not read, while `act` is done. */
+  async unreadOf(act: () => unknown): Promise<string> {
+    const next = this.#next(this.#unread)
+    void act()
+    return next
+  }
+
+  #take(key: string): void {
+    if (this.isRead) this.agent.send({ type: 'receipts', keys: [key] })
+    else this.#unread.push(key)
+  }
+
   async #next<T>(of: readonly T[]): Promise<T> {
     const count = of.length
     for (;;) {
@@ -67,8 +83,8 @@ export class ServingAgent {
     for (;;) {
       const frame = await this.agent.next()
       const { header } = frame
-      if (header.type === 'notify') this.agent.send({ type: 'receipts', keys: [header.key] })
       if (header.type === 'open') this.channels.push(header.ch)
+      else if (header.type === 'notify' || header.type === 'respond') this.#take(header.key)
       else if (header.type !== 'call') continue
       else if (this.keeps.has(header.method)) this.kept.push(header)
       else this.agent.answer(header, bodyText(frame).slice(...header.id), header.method === 'initialize' ? SERVER : '{"tools":[]}')

@@ -2,7 +2,7 @@
 import type { Call, Notify, Respond } from '../../../protocol/frame.ts'
 import { canonicalId, type Span } from '../../../protocol/json/json-scan.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
-import { MAX_RPC_WAIT_MS, RECEIPT_MS } from '../../limits.ts'
+import { MAX_RPC_WAIT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
 import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
@@ -120,7 +120,7 @@ export class MessageSender {
   }
 
   /** Resolves with true when the agent has receipted the message, with false when its link is gone, or after `maxMs`. */
-  async receipt(link: AgentLink, key: string, maxMs = RECEIPT_MS): Promise<boolean> {
+  async receipt(link: AgentLink, key: string, maxMs = MAX_RPC_WAIT_MS): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const receipt = { link, resolve }
     this.#receipts.set(key, receipt)

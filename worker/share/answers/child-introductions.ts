@@ -57,6 +57,13 @@ export class ChildIntroductions {
     return isWaiting
   }
 
+  /** The client of a call has left: what waits here was not sent, and never is. */
+  cancelled(key: string): void {
+    const waiter = this.isAwaitedBy(key) ? this.#waiting.get(key)?.waiter : undefined
+    this.#waiting.delete(key)
+    if (waiter !== undefined) this.#parts.waiters.settle(waiter, { kind: 'failed', failure: { code: 'CANCELLED', executed: 'no' } })
+  }
+
   /** A child has answered the relay. */
   answered(purpose: RelayPurpose, { ch, size, failed }: Answer, body: Uint8Array): void {
     if (purpose === 'replay') return

@@ -1,5 +1,5 @@
 /** Requests without a session (MCP 2026-07-28): one child for each group of clients, and no handshake. */
-import { MAX_WAITING_CALLS } from '../../limits.ts'
+import { MAX_WAITING_CALLS, MOVING_MS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, GroupCallRequest, CancelRequest, LeftOrder, SendOutcome, SubscribeOrder } from '../../contract/share-rpc.ts'
@@ -171,7 +171,8 @@ export class ModernCalls {
     if (link.era === 'legacy') this.#parts.modernOnLegacy.cancelled(group, link, call)
     const receipts = this.#channelsFor(group, link, call).map((ch, index) => {
       const own = `${key.slice(0, -1)}${index}`
-      const receipt = sender.receipt(link, own)
+      // Nobody is there any more who would send it again.
+      const receipt = sender.receipt(link, own, MOVING_MS)
       sender.cancel(link, ch, own, call)
       return receipt
     })

@@ -140,6 +140,7 @@ export class ModernOnLegacy {
   /** The client of a call has left, or stayed away. */
   cancelled(name: string, link: AgentLink, key: string): void {
     this.#parts.turns.cancelled(bridgedGroupOn(link, name), key)
+    this.#parts.introductions.cancelled(key)
   }
 
   /** Keeps a call whose client is to give input; false when the child is gone, too many wait, or what it asks is too much for a row. */

@@ -173,6 +173,18 @@ describe('cancellation', () => {
     expect(shared.child.lines).toEqual([])
     expect(shared.of('receipts')).toHaveLength(1)
   })
+
+  test('Intake has a cancellation of a call that never came wait behind no gate where clients share the child', () => {
+    verifies('cancel.races')
+    const shared = new TestChannel({ ids: 'assign' })
+    shared.call(1, '0', { gate: true })
+    shared.cancel(2, 9)
+    expect(shared.of('receipts')).toEqual([{ type: 'receipts', keys: [keyOf(2)] }])
+    const own = new TestChannel()
+    own.call(1, '0', { gate: true })
+    own.cancel(2, 9)
+    expect(own.of('receipts')).toEqual([])
+  })
 })
 
 describe('bounds', () => {
