@@ -144,9 +144,10 @@ export class Outbox {
     const isOfStream = ({ frame }: KeptFrame): boolean =>
       key === undefined ? frame.type === 'notification' || frame.type === 'ask' : !isFailure(frame) && frame.ra === ra
     const released = this.#release(isOfStream)
-    const waiting = new Set(this.#queue.filter(({ offset }) => offset === 0).map(({ kept }) => kept))
+    this.#withdraw(to)
+    const waiting = new Set(this.#queue.filter((sending) => sending.offset === 0 && sending.to === undefined).map(({ kept }) => kept))
     const wanted = this.#tail.where((kept) => isOfStream(kept) && kept.n > after)
-    // Those that wait in the queue reach the stream without being asked for.
+    // Those that wait in the queue for whomever they concern reach the stream without being asked for.
     const again = wanted.filter((kept) => !waiting.has(kept) && !released.includes(kept))
     this.#sendAgain(again, to)
     // Among what is held may be what this client has seen: it was held when its connection was found dead.
@@ -245,9 +246,26 @@ export class Outbox {
     this.#queueOnly([...begun, ...ordered])
   }
 
+  /** What waits to be sent again for an earlier time of a stream would come to nobody. */
+  #withdraw(to: string): void {
+    const name = streamNamed(to)
+    const isVain = (sending: Sending): boolean => sending.offset === 0 && sending.to !== undefined && streamNamed(sending.to) === name
+    const vain = this.#queue.filter(isVain)
+    if (vain.length === 0) return
+    // As it was before: it need not be sent before it may be forgotten.
+    for (const { kept } of vain) kept.sent = true
+    this.#queueOnly(this.#queue.filter((sending) => !isVain(sending)))
+  }
+
   #queueOnly(queue: Sending[]): void {
     this.#queue = queue
     this.#unsentBytes = 0
     for (const { kept, offset } of this.#queue) this.#unsentBytes += kept.body.length - offset
   }
+}
+
+/** The stream that a `to` names, whichever time its client has come back for it. */
+function streamNamed(to: string): string {
+  const end = to.lastIndexOf('.')
+  return end === -1 ? to : to.slice(0, end)
 }

@@ -15,6 +15,7 @@ import {
 } from '../../fixtures/foreign-agents/context-forge-agents.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { ForeignAgent, type ForeignText } from '../harness/foreign-agent.ts'
+import { primedCall } from '../harness/left-stream.ts'
 import { createClientToken, createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 
@@ -270,6 +271,37 @@ describe('the server behind such an agent', () => {
     agent.say(notification(S, { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }))
     expect(JSON.parse((await events.next()) ?? '')).toEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
     await events.cancel()
+  })
+
+  test.each([
+    ['names its last event', true],
+    ['names none', false],
+  ])('what is new comes on the GET stream of a client that is back, and %s', async (_, isMarked) => {
+    const share = await createShare()
+    const agent = await serving(share)
+    const client = await initialized(share)
+    const change = (list: string): void => agent.say(notification(S, { jsonrpc: '2.0', method: `notifications/${list}/list_changed` }))
+    const events = new EventReader(await client.listen())
+    change('tools')
+    const lastId = (await events.nextEvent())?.id ?? ''
+    await events.cancel()
+    const again = new EventReader(await (isMarked ? client.resume(lastId) : client.listen()))
+    for (const list of ['prompts', 'resources']) change(list)
+    for (const list of ['prompts', 'resources']) expect(await again.next()).toContain(list)
+    await again.cancel()
+  })
+
+  test('the answer to a call comes to its client that has come back for it', async () => {
+    const share = await createShare()
+    const agent = await serving(share)
+    const client = await initialized(share)
+    const { events, primed } = await primedCall(client, call('1', 'a'))
+    const asked = await agent.next()
+    await events.cancel()
+    const again = new EventReader(await client.resume(primed))
+    await evictDurableObject(stubOf(share))
+    agent.say(echoed(asked))
+    expect(JSON.parse((await again.next()) ?? '')).toEqual({ jsonrpc: '2.0', id: 1, result: { echo: { text: 'a' } } })
   })
 
   test('an answer of 900 KiB comes whole', async () => {

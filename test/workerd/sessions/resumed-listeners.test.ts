@@ -4,7 +4,7 @@ import { verifies } from '../../requirements/verifies.ts'
 import { CALL, expectReplay, progress } from '../harness/left-stream.ts'
 import { createShare, EventReader, TestClient } from '../harness/relay.ts'
 import { SseClient } from '../harness/sse-client.ts'
-import { BARE_SERVER, connected, ScriptedAgent } from '../harness/scripted-agent.ts'
+import { BARE_SERVER, connected, ScriptedAgent, survivorOf } from '../harness/scripted-agent.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -13,6 +13,15 @@ afterEach(() => {
 describe('the GET stream', () => {
   const PROMPTS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}'
   const CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+
+  const log = (data: number): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":${data}}}`
+
+  /** What the child has said, and the agent has yet to send. */
+  function unsent(agent: ScriptedAgent, ch: string, json: string) {
+    const body = new TextEncoder().encode(json)
+    const { method } = JSON.parse(json) as { readonly method: string }
+    return { header: { type: 'notification', ...agent.number(ch, body.length), size: body.length, method }, body } as const
+  }
 
   /** A client that has left its GET stream after one message. */
   async function leftAfterChange() {
@@ -50,13 +59,7 @@ describe('the GET stream', () => {
 
   test('gets what was on its way when its client came back in its place, behind what is missing', async () => {
     const { agent, client, ch, lastId } = await leftAfterChange()
-    const log = (data: number): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":${data}}}`
-    const said = (data: number) => {
-      const body = new TextEncoder().encode(log(data))
-      const place = { ...agent.number(ch, body.length), size: body.length }
-      return { header: { type: 'notification', ...place, method: 'notifications/message' }, body } as const
-    }
-    const [missed, late] = [said(1), said(2)]
+    const [missed, late] = [unsent(agent, ch, log(1)), unsent(agent, ch, log(2))]
     const again = new EventReader(await client.resume(lastId))
     const { to = '' } = await expectReplay(agent)
     agent.sendUnfollowed(late.header, late.body)
@@ -69,6 +72,35 @@ describe('the GET stream', () => {
     // Nobody is there: it waits for the next stream, whichever that is.
     const { n } = agent.notify(ch, log(4)).header
     expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n })
+  })
+
+  test('gets what is perhaps of a call, and was on its way, behind what is missing', async () => {
+    const { agent, client, ch, lastId } = await leftAfterChange()
+    void client.post(CALL)
+    const { ra } = (await agent.expect('call')).header
+    const [missed, late] = [unsent(agent, ch, log(1)), unsent(agent, ch, log(2))]
+    const again = new EventReader(await client.resume(lastId))
+    const { to: before = '', after } = await expectReplay(agent)
+    agent.sendUnfollowed({ ...late.header, ra }, late.body)
+    const { to = '', ...asked } = await expectReplay(agent)
+    expect(asked).toMatchObject({ after, follow: true })
+    for (const one of [missed, late]) agent.repeat({ ...one, header: { ...one.header, to: before } })
+    for (const one of [missed, late]) agent.repeat({ ...one, header: { ...one.header, to } })
+    agent.notify(ch, log(3), { ra })
+    expect([await again.next(), await again.next(), await again.next()]).toEqual([log(1), log(2), log(3)])
+    expect(agent.waiting).toEqual([])
+  })
+
+  test('on which nothing is missing gets what was on its way for the one before', async () => {
+    const { agent, client, ch, lastId } = await leftAfterChange()
+    const before = new EventReader(await client.resume(lastId))
+    const { to = '' } = await expectReplay(agent)
+    const again = new EventReader(await client.listen())
+    await agent.expect('resume')
+    const { header, body } = unsent(agent, ch, PROMPTS_CHANGED)
+    agent.repeat({ header: { ...header, to }, body })
+    expect(await again.next()).toBe(PROMPTS_CHANGED)
+    await before.cancel()
   })
 
   test.each([
@@ -133,6 +165,62 @@ describe('the GET stream', () => {
     expect([await told(others), await told(others), await told(others)]).toEqual(['tools', 'prompts', 'resources'])
     expect([await told(others), await told(others)]).toEqual(['tools', 'prompts'])
     expect(agent.waiting).toEqual([])
+  })
+
+  /** A client of a child that serves others too, which has left its GET stream after one message. */
+  async function leftShared() {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const client = new TestClient(share)
+    const initialized = client.initialize()
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    await agent.expect('notify')
+    agent.answer(header, '0', BARE_SERVER)
+    await initialized
+    const events = new EventReader(await client.listen())
+    await agent.expect('resume')
+    const seen = agent.notify(header.ch, CHANGED)
+    const lastId = (await events.nextEvent())?.id ?? ''
+    await events.cancel()
+    return { share, agent, client, ch: header.ch, seen, lastId }
+  }
+
+  test('of a child that serves others too is not held up by what comes again and was seen', async () => {
+    const { share, agent, client, ch, seen, lastId } = await leftShared()
+    await agent.leave()
+    const again = new EventReader(await client.resume(lastId))
+    const back = await ScriptedAgent.connect(share, { isolation: 'share', ...survivorOf(ch, agent) })
+    const { to: before } = await expectReplay(back)
+    // It has no receipt for this.
+    back.repeat(seen)
+    const ping = client.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
+    back.answer((await back.expect('call')).header, '8', '{}')
+    await ping
+    const late = back.notify(ch, PROMPTS_CHANGED)
+    const { to = '' } = await expectReplay(back)
+    expect(to).not.toBe(before)
+    back.repeat({ ...late, header: { ...late.header, to } })
+    expect(await again.next()).toBe(PROMPTS_CHANGED)
+  })
+
+  test('of a child that serves others too goes on also when what was missing does not concern it any more', async () => {
+    const { agent, client, ch, lastId } = await leftShared()
+    const uri = 'file:///a'
+    const about = async (method: string, id: number): Promise<void> => {
+      const answer = client.post(JSON.stringify({ jsonrpc: '2.0', id, method: `resources/${method}`, params: { uri } }))
+      agent.answer((await agent.expect('call')).header, `${id}`, '{}')
+      await answer
+    }
+    await about('subscribe', 8)
+    const again = new EventReader(await client.resume(lastId))
+    await expectReplay(agent)
+    const late = agent.notify(ch, `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"${uri}"}}`, { uri })
+    const { to = '' } = await expectReplay(agent)
+    await about('unsubscribe', 9)
+    agent.repeat({ ...late, header: { ...late.header, to } })
+    agent.notify(ch, PROMPTS_CHANGED)
+    expect(await again.next()).toBe(PROMPTS_CHANGED)
   })
 
   test('of a child that was started anew begins with the first message of that', async () => {

@@ -50,7 +50,8 @@ const OVER = 'end'
 const NOTHING = '0'
 const OF_SESSION = 'g'
 const LETTERS = { own: 'o', shared: 's', modern: 'm' } as const
-const MARK = /^([osm])(\d{1,9})-(\d{1,15})(?:-([0-9a-z]{1,7}))?$/
+/** Numbers of agents of another make are made of the time, and have 16 digits. */
+const MARK = /^([osm])(\d{1,9})-(\d{1,16})(?:-([0-9a-z]{1,7}))?$/
 
 /** Gives the events of one stream their ids. */
 export class EventIds {
@@ -118,7 +119,7 @@ export function readEventId(text: string): EventPlace | undefined {
 function readMark(text: string): StreamMark | undefined {
   const [, letter, generation, n, route] = MARK.exec(text) ?? []
   const child = letter === 'o' ? 'own' : letter === 's' ? 'shared' : 'modern'
-  if (letter === undefined) return undefined
+  if (letter === undefined || !Number.isSafeInteger(Number(n))) return undefined
   return { child, generation: Number(generation), n: Number(n), ...(route === undefined ? {} : { route }) }
 }
 

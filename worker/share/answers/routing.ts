@@ -82,16 +82,25 @@ export class Routing {
     const address = decodeReturnAddress(to)
     // The stream has closed meanwhile, and the next one gets what waits.
     if (target.kind === 'hold' && address?.to === 'stream') return target
-    const stream = this.answerTarget(address)
-    if (target.kind !== 'sockets' || stream.kind !== 'sockets') return DROP
-    if (!stream.sockets.every((socket) => this.isOfThisRound(socket, address))) return DROP
-    return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP
+    const sockets = this.againSockets(address)
+    if (target.kind !== 'sockets' || sockets.length === 0) return DROP
+    return sockets.every((socket) => target.sockets.includes(socket)) ? { kind: 'sockets', sockets } : DROP
   }
 
-  /** Whether what is sent again for this address is for the stream as it is, and not for one that its client has left for it. */
+  /** The stream for which something is sent again, unless its client has left it since. */
+  againSockets(address: ReturnAddress | undefined): readonly WebSocket[] {
+    const stream = this.answerTarget(address)
+    return stream.kind === 'sockets' ? stream.sockets.filter((socket) => this.isOfThisRound(socket, address)) : []
+  }
+
+  /**
+   * Whether what is sent again for this address is for the stream as it is, and not for one that its client has left since. On a stream
+   * on which nothing is missing it is as good as what is new. Agents of another make send nothing again, and name a call's stream alone.
+   */
   isOfThisRound(socket: WebSocket, address: ReturnAddress | undefined): boolean {
-    const resume = this.#parts.streams.attachmentOf(socket)?.resume
-    return resume === undefined || (address !== undefined && 'round' in address && address.round === resume.round)
+    const current = this.#parts.streams.attachmentOf(socket)?.resume?.round
+    const round = address !== undefined && 'round' in address ? address.round : undefined
+    return current === undefined || round === current || (round === undefined && address?.to === 'call')
   }
 
   /** An ask for roots is about the group, and not about its call. One of a call whose client is being asked already is held until the retry. */

@@ -1,9 +1,8 @@
 /** Keeps the order on streams that go on: what is missing there comes first, sent again for them, and what is new comes behind it. */
 import type { Answer } from '../../../protocol/frame.ts'
+import { decodeReturnAddress } from '../../contract/return-address.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Message, Routing, Target } from './routing.ts'
-
-type SocketsTarget = Extract<Target, { kind: 'sockets' }>
 
 export class SentAgain {
   readonly #streams: Streams
@@ -18,44 +17,44 @@ export class SentAgain {
   }
 
   /** Where a message goes that would go to `target` if no client had come back for a stream. */
-  target({ to, ch, ra }: Answer | Message, target: Target): Target {
+  target(header: Answer | Message, target: Target): Target {
+    const { to } = header
     if (to !== undefined) {
-      const again = this.#routing.againTarget(to, target)
-      if (again.kind === 'sockets') this.#caughtUp(again)
-      return again
+      // Also by what is not for this stream: what is sent again comes in its order, and what is new behind it.
+      for (const socket of this.#routing.againSockets(decodeReturnAddress(to))) this.#caughtUp(socket)
+      return this.#routing.againTarget(to, target)
     }
     if (target.kind !== 'sockets') return target
     // It was sent before the agent was asked for what is missing, and will come again in its order.
-    if (target.sockets.some((socket) => this.#isFollowed(socket, ch, ra))) return { kind: 'drop' }
-    const behind = target.sockets.filter((socket) => this.#isBehind(socket, ch))
-    if (behind.length === 0) return target
-    behind.forEach((socket) => this.#askAgain(socket))
-    const ready = target.sockets.filter((socket) => !behind.includes(socket))
+    if (target.sockets.some((socket) => this.#isFollowed(socket, header))) return { kind: 'drop' }
+    const ready = target.sockets.filter((socket) => !this.#isBehind(socket, header))
+    if (ready.length === target.sockets.length) return target
     return ready.length === 0 ? { kind: 'drop' } : { ...target, sockets: ready }
   }
 
   /** Whether all that comes for a stream is marked with it. */
-  #isFollowed(socket: WebSocket, ch: string, ra: string | undefined): boolean {
+  #isFollowed(socket: WebSocket, { ch, ra }: Answer | Message): boolean {
     const { kind, group, session, resume } = this.#streams.attachmentOf(socket) ?? {}
     if (resume?.ch !== ch) return false
     return kind === 'call' || (kind === 'listen' && group === session && ra === undefined)
   }
 
   /**
-   * Whether something may be missing on a listening stream before what a child that serves others too says now. If nothing is, a replay
-   * has no answer, by which that could be told: so this is asked for with the rest.
+   * Whether something may be missing on a listening stream before what comes now without its mark: of a child that serves others too, or
+   * perhaps for a call. If nothing is, a replay has no answer, by which that could be told: so this is asked for with the rest, unless
+   * the client has seen it.
    */
-  #isBehind(socket: WebSocket, ch: string): boolean {
-    const { kind, group, session, resume } = this.#streams.attachmentOf(socket) ?? {}
-    return kind === 'listen' && group !== session && resume?.ch === ch && resume.stage !== 'caught-up'
+  #isBehind(socket: WebSocket, { ch, n }: Answer | Message): boolean {
+    const { kind, resume } = this.#streams.attachmentOf(socket) ?? {}
+    if (kind !== 'listen' || resume?.ch !== ch || resume.stage === 'caught-up') return false
+    if (n > resume.after) this.#askAgain(socket)
+    return true
   }
 
   /** What is missing on a listening stream has begun to come. */
-  #caughtUp({ sockets }: SocketsTarget): void {
-    for (const socket of sockets) {
-      const { kind, group, session, resume } = this.#streams.attachmentOf(socket) ?? {}
-      if (kind !== 'listen' || group === session || resume === undefined || resume.stage === 'caught-up') continue
-      this.#streams.markResume(socket, { ...resume, stage: 'caught-up' })
-    }
+  #caughtUp(socket: WebSocket): void {
+    const { kind, resume } = this.#streams.attachmentOf(socket) ?? {}
+    if (kind !== 'listen' || resume === undefined || resume.stage === 'caught-up') return
+    this.#streams.markResume(socket, { ...resume, stage: 'caught-up' })
   }
 }

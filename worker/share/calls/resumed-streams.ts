@@ -97,6 +97,8 @@ export class ResumedStreams {
     const place = marked ?? untaken
     if (place === undefined) return false
     const current = channels.current(group)
+    // An agent of another make keeps nothing: what it says next is all that there is.
+    if (current?.link.wire !== undefined) return false
     // Of a child that was started since, the client has seen nothing. An agent that is away is asked when it is back.
     const from = current === undefined || current.ch === place.ch ? place : { ch: current.ch, after: 0 }
     const resume = { ...from, round: this.#nextRound() }

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HELD_MESSAGES } from '../../../../agent/limits.ts'
-import { CHUNK_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../../../protocol/limits.ts'
+import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../../../protocol/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { ASK, NOTE, FOR_CALL, outbox, drain, short, add } from '../test-outbox.ts'
 
@@ -44,6 +44,38 @@ test('Outbox marks what it sends for a call with the stream that a replay named 
   }
   for (const ra of ['a', 'b']) box.add({ ...FOR_CALL, ra }, new Uint8Array(1), 0)
   expect(marks()).toEqual(['a.2', undefined])
+})
+
+test('Outbox sends a client that comes back while all waits for credit what is missing, marked for that time, and once', () => {
+  for (const of of [{}, { key: 'k', ra: 'a' }]) {
+    const box = outbox()
+    const message = 'ra' in of ? { ...FOR_CALL, ra: of.ra } : NOTE
+    add(box, 4, CHANNEL_WINDOW_BYTES / 4, message)
+    drain(box)
+    box.receipt(4)
+    for (const round of [1, 2]) box.replayFor(`a.${round}`, { after: round, ...of })
+    expect(box.unsentBytes).toBe(CHANNEL_WINDOW_BYTES / 2)
+    box.credit(3 * CHANNEL_WINDOW_BYTES)
+    const marked = drain(box).map(({ header }) => ('n' in header && 'to' in header ? `${header.n} ${header.to}` : ''))
+    expect([...new Set(marked)]).toEqual(['3 a.2', '4 a.2'])
+    // What waited in vain does not stay for ever.
+    add(box, TAIL_MESSAGES)
+    drain(box)
+    box.receipt(box.lastNumber)
+    box.trim(TAIL_MS + 1)
+    box.replay(0)
+    expect(drain(box)).toEqual([])
+  }
+})
+
+test('Outbox sends each of several streams what is missing there, though it waits to be sent for another', () => {
+  const box = outbox()
+  add(box, 4, CHANNEL_WINDOW_BYTES / 4, NOTE)
+  drain(box)
+  for (const to of ['a.1', 'b.1']) box.replayFor(to, { after: 3 })
+  box.credit(3 * CHANNEL_WINDOW_BYTES)
+  const marked = drain(box).map(({ header }) => ('n' in header && 'to' in header ? `${header.n} ${header.to}` : ''))
+  expect([...new Set(marked)]).toEqual(['4 a.1', '4 b.1'])
 })
 
 test('Outbox marks all that belongs to no call after a replay for the one stream that gets it, to resume() and on one link', () => {

@@ -16,7 +16,7 @@ const mark = fc.record(
   {
     child: fc.constantFrom('own' as const, 'shared' as const, 'modern' as const),
     generation: fc.nat(1e9 - 1),
-    n: fc.nat(),
+    n: fc.maxSafeNat(),
     route: fc.stringMatching(/^[0-9a-z]{1,7}$/),
   },
   { requiredKeys: ['child', 'generation', 'n'] },
