@@ -137,7 +137,7 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
   credit: { ch: channel, upto: count },
   hold: { ch: channel, n: number },
   resume: { ch: channel },
-  replay: { ch: channel, after: count, to: optional(text), key: optional(key), follow: flag },
+  replay: { ch: channel, after: count, to: optional(text), key: optional(key), calls: optional(text), follow: flag },
   close: { ch: channel },
   unaccepted: { count },
   metadata_ask: { key },

@@ -124,6 +124,8 @@ export interface Replay {
   /** Opaque, echoed with what is sent again for it. */
   readonly to?: string
   readonly key?: string
+  /** Without `key`: how the return addresses of those calls begin whose answers come on this stream too. */
+  readonly calls?: string
   /** Without `key`: whatever belongs to no call goes to this stream alone from now on, and is marked with `to` as well. */
   readonly follow?: true
 }

@@ -147,14 +147,17 @@ export class Outbox {
     this.#sendAgain(this.#tail.filter(wanted))
   }
 
-  /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
-  replayFor(to: string, { after, key, follow }: Pick<Replay, 'after' | 'key' | 'follow'>): Replayed {
+  /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call, with the answers that come on it. */
+  replayFor(to: string, { after, key, calls, follow }: Pick<Replay, 'after' | 'key' | 'calls' | 'follow'>): Replayed {
     if (key === undefined) {
       this.#parked = false
       this.#followedStream = follow === true ? to : undefined
     } else this.#followed.add(to)
-    const isOfStream = ({ frame }: KeptFrame): boolean =>
-      key === undefined ? frame.type === 'notification' || frame.type === 'ask' : !isFailure(frame) && frame.ra === to
+    const isOfStream = ({ frame }: KeptFrame): boolean => {
+      if (key !== undefined) return !isFailure(frame) && frame.ra === to
+      if (frame.type === 'answer') return calls !== undefined && frame.ra.startsWith(calls)
+      return frame.type === 'notification' || frame.type === 'ask'
+    }
     const released = this.#release(isOfStream)
     const waiting = new Set(this.#queue.filter(({ offset }) => offset === 0).map(({ kept }) => kept))
     const wanted = this.#tail.filter((kept) => isOfStream(kept) && kept.n > after)

@@ -3,7 +3,7 @@ import { ERRORS } from '../../../protocol/error-table.ts'
 import { failureFrame } from '../../contract/failure-frame.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import { readMark, STREAM_CLOSE, type StreamMark } from '../../contract/streams.ts'
-import { encodeReturnAddress } from '../../contract/return-address.ts'
+import { encodeReturnAddress, sessionCalls } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import { type AgentLinks } from '../agents/links.ts'
@@ -140,7 +140,9 @@ export class ResumedStreams {
     const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session, ...translated })
     // A child that serves others too has messages for all of them.
     const isAlone = isOpen && key === undefined && groupOf(ch) === session
-    sendFrame(link, { type: 'replay', ch, after, to, ...(key === undefined ? {} : { key }), ...(isAlone ? { follow: true } : {}) })
+    const isSse = key === undefined && this.#parts.store.sessions.get(session)?.transport === 'sse'
+    const calls = isSse ? { calls: sessionCalls(session) } : {}
+    sendFrame(link, { type: 'replay', ch, after, to, ...(key === undefined ? calls : { key }), ...(isAlone ? { follow: true } : {}) })
   }
 }
 
