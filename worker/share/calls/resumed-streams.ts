@@ -109,16 +109,18 @@ export class ResumedStreams {
 
   /**
    * A listening stream has ended, and no other is there. What its client may not have taken the agent is asked to send again: nobody
-   * takes it now, so it is held for the next stream, or beyond what is held the server is told. The next stream asks for all of it once
-   * more, since some may still be on its way here.
+   * takes it now, so it is held for the next stream, or beyond what is held the server is told. The next GET stream asks for all of it
+   * once more, since some may still be on its way here.
    */
-  left(socket: WebSocket, { session = '', group }: StreamAttachment): void {
+  left(socket: WebSocket, { kind, session = '', group }: StreamAttachment): void {
     const { store, channels, untaken } = this.#parts
     const place = untaken.of(socket, Date.now())
     if (place === undefined || store.sessions.get(session) === undefined) return
     const current = channels.current(group)
-    untaken.leave(session, place)
-    if (group === session && current?.ch === place.ch) this.#ask(current.link, { session, resume: place }, false)
+    const isHeld = group === session && current?.ch === place.ch
+    // Events of HTTP+SSE have no ids, by which what was overtaken could be taken for seen.
+    if (kind === 'listen' || !isHeld) untaken.leave(session, place)
+    if (isHeld) this.#ask(current.link, { session, resume: place }, false)
   }
 
   /**
