@@ -60,6 +60,33 @@ describe('a client that comes back', () => {
     ])
   })
 
+  test.each([
+    ['is open', true],
+    ['is opened later', false],
+  ])('for one of several calls gets what is perhaps of that on its GET stream, if that %s', async (_, isOpen) => {
+    const { agent, client, ch, header, lastId } = await left()
+    void client.post(CALL.replace('"id":7', '"id":8').replace('"p"', '"q"'))
+    await agent.expect('call')
+    const listen = async (): Promise<EventReader> => {
+      const events = new EventReader(await client.listen())
+      await agent.expect('resume')
+      return events
+    }
+    const opened = isOpen ? await listen() : undefined
+    const back = new EventReader(await client.resume(lastId))
+    await expectReplay(agent)
+    if (!isOpen) await back.cancel()
+    const { ra } = header
+    const log = '{"jsonrpc":"2.0","method":"notifications/message","params":{"data":1}}'
+    const said = agent.notify(ch, log, { ra })
+    const body = new TextEncoder().encode('{"jsonrpc":"2.0","id":"s1","method":"roots/list"}')
+    const asked = { ...agent.number(ch, body.length), size: body.length, method: 'roots/list', ra, id: [21, 25], rawId: '"s1"' } as const
+    agent.send({ type: 'ask', ...asked }, body)
+    if (opened === undefined) for (const { n } of [said.header, asked]) expect((await agent.expect('hold')).header).toMatchObject({ n })
+    else expect([await opened.next(), await opened.next()]).toEqual([log, new TextDecoder().decode(body)])
+    await (opened ?? back).cancel()
+  })
+
   test('is found by the answer after the Share slept', async () => {
     verifies('promise.5.of-the-agent')
     const { share, agent, client, header, lastId } = await left()

@@ -22,7 +22,8 @@ export class SentAgain {
     if (to !== undefined) {
       // Also by what is not for this stream: what is sent again comes in its order, and what is new behind it.
       for (const socket of this.#routing.againSockets(decodeReturnAddress(to))) this.#caughtUp(socket)
-      return this.#routing.againTarget(to, target)
+      const again = this.#routing.againTarget(to, target)
+      if (again.kind !== 'drop' || !isUnclear(header)) return again
     }
     if (target.kind !== 'sockets') return target
     // It was sent before the agent was asked for what is missing, and will come again in its order.
@@ -57,4 +58,9 @@ export class SentAgain {
     if (kind !== 'listen' || resume === undefined || resume.stage === 'caught-up') return
     this.#streams.markResume(socket, { ...resume, stage: 'caught-up' })
   }
+}
+
+/** Whether it is perhaps of a call: marked with that one's stream it may be for the session's all the same, and new there. What it has had its Worker drops. */
+function isUnclear(header: Answer | Message): boolean {
+  return header.type !== 'answer' && header.ra !== undefined && header.sure !== true
 }
