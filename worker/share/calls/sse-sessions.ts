@@ -3,7 +3,7 @@ import { isServerRefusal } from '../../../protocol/errors.ts'
 import { failedFrame, failureOf } from '../../../protocol/failed-frame.ts'
 import type { Failed } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
-import { encodeReturnAddress } from '../../contract/return-address.ts'
+import { decodeReturnAddress, encodeReturnAddress } from '../../contract/return-address.ts'
 import type { CallOutcome, SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { MAX_RPC_WAIT_MS, PROBED_MS } from '../../limits.ts'
@@ -73,7 +73,8 @@ export class SseSessions {
   refused(failure: Failed): boolean {
     const post = this.#posts.get(failure.key)
     if (post === undefined) return false
-    const isRefusal = isServerRefusal(failure.code)
+    // One that was made again meanwhile is waited for by the Worker of the session's stream.
+    const isRefusal = isServerRefusal(failure.code) && decodeReturnAddress(failure.ra)?.to === 'session'
     post(isRefusal ? failed(failureOf(failure)) : ACCEPTED)
     if (isRefusal) this.#postedCalls.drop(failure.key)
     return isRefusal

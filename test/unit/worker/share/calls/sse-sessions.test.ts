@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Failed } from '../../../../../protocol/frame.ts'
+import { encodeReturnAddress } from '../../../../../worker/contract/return-address.ts'
 import type { CallOutcome } from '../../../../../worker/contract/share-rpc.ts'
 import { PROBED_MS } from '../../../../../worker/limits.ts'
 import { SseSessions } from '../../../../../worker/share/calls/sse-sessions.ts'
@@ -38,4 +40,22 @@ test('SseSessions.heard() leaves every other outcome as it is, and writes nothin
   const { sse, written } = sessions()
   expect(await told(sse, { kind: 'no_stream' })).toEqual({ kind: 'no_stream' })
   expect(written).toEqual([])
+})
+
+const KEY = '0123456789abcdef0123456789abcdef'
+const OF_POST = encodeReturnAddress({ to: 'session', session: 's', rawId: '7' })
+const OF_STREAM = encodeReturnAddress({ to: 'call', key: KEY, session: 's' })
+
+test('SseSessions.refused() has a post say that the server refuses its call, and of one that was made again its stream', async () => {
+  const streams = { listener: () => undefined } as never
+  for (const [ra, isTold, outcome] of [
+    [OF_POST, true, { kind: 'failed', failure: { code: 'SERVER_FORBIDDEN', executed: 'no' } }],
+    [OF_STREAM, false, { kind: 'accepted' }],
+  ] as const) {
+    const sse = new SseSessions(streams, new PostedCalls(streams))
+    const posted = sse.posted(KEY, { passesAuth: true })
+    const failure: Failed = { type: 'failed', ch: 's.1', key: KEY, ra, code: 'SERVER_FORBIDDEN', executed: 'no' }
+    expect(sse.refused(failure)).toBe(isTold)
+    expect(await posted).toEqual(outcome)
+  }
 })
