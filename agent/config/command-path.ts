@@ -1,5 +1,5 @@
 /** Looks for the command of a server, before anything is dialled. */
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { AgentExit, EXIT } from '../exit.ts'
 import type { AgentSettings } from './settings.ts'
@@ -18,10 +18,12 @@ export function requireCommand(
   platform: NodeJS.Platform,
 ): void {
   if (platform === 'win32') return
-  const found = placesOf(command, cwd, env).find(isRunnable)
-  if (found === undefined) throw notFound(`The command ${command} ${whyNotRun(command, cwd)}${hint(command, args)}`)
-  const missing = missingInterpreter(found, cwd, env)
-  if (missing !== undefined) throw notFound(`The command ${command} is a script for ${missing}: its first line names it.`)
+  const found = placesOf(command, cwd, env).filter(isRunnable)
+  if (found.length === 0) throw notFound(`The command ${command} ${whyNotRun(command, cwd)}${hint(command, args)}`)
+  // A system that cannot run one of these goes on to the next.
+  const missing = found.map((path) => missingInterpreter(path, cwd, env))
+  if (missing.every((one) => one !== undefined))
+    throw notFound(`The command ${command} is a script for ${missing[0]}: its first line names it.`)
 }
 
 function notFound(message: string): AgentExit {
@@ -36,10 +38,19 @@ function placesOf(command: string, cwd: string, env: Readonly<Record<string, str
 
 function whyNotRun(command: string, cwd: string): string {
   if (!command.includes('/')) return 'was not found in PATH, or may not be run.'
-  const stats = statSync(resolve(cwd, command), { throwIfNoEntry: false })
+  const stats = statsOf(resolve(cwd, command))
   if (stats === undefined) return 'was not found.'
   if (stats.isDirectory()) return 'is a folder, and no program.'
   return 'may not be run: make it executable (chmod +x), or put the program that runs it before it, as in -- python3 server.py.'
+}
+
+/** Undefined also for what cannot be looked at: a name that is too long, links that lead nowhere, folders of somebody else. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
 }
 
 /** What was most likely meant. */
@@ -67,9 +78,17 @@ function missingInterpreter(path: string, cwd: string, env: Readonly<Record<stri
   if (interpreter === undefined || !isAbsolute(interpreter)) return undefined
   if (line?.endsWith('\r') === true) return `${interpreter} with a line end of Windows, for which no system finds a program`
   if (!isRunnable(interpreter)) return `${interpreter}, which was not found`
-  const named = interpreter.endsWith('/env') ? words.find((word) => !word.startsWith('-') && !word.includes('=')) : undefined
-  if (named === undefined || named === '' || placesOf(named, cwd, env).some(isRunnable)) return undefined
+  const named = interpreter.endsWith('/env') ? namedByEnv(words) : undefined
+  if (named === undefined || placesOf(named, cwd, env).some(isRunnable)) return undefined
   return `${named}, which was not found in PATH`
+}
+
+/** The program that env runs; undefined where that takes more to tell, as with quotation marks, or another PATH. */
+function namedByEnv(words: readonly string[]): string | undefined {
+  const [first = '', ...others] = words[0] === '-S' ? words.slice(1) : words
+  const isSetting = /^(?!PATH=)\w+=[\w./:,+-]*$/
+  const named = [first, ...others].find((word) => !isSetting.test(word))
+  return named !== undefined && /^[\w./+][\w./+-]*$/.test(named) ? named : undefined
 }
 
 /** Empty where it cannot be read, which a program need not be. */
