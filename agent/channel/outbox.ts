@@ -148,10 +148,11 @@ export class Outbox {
     }
     const released = this.#release(isOfStream)
     this.#withdraw(to)
-    const waiting = new Set(this.#queue.filter((sending) => sending.offset === 0 && sending.to === undefined).map(({ kept }) => kept))
+    // Those that wait in the queue reach the stream without being asked for, if they will be marked with it.
+    const isMarked = ({ frame }: KeptFrame): boolean => key !== undefined || (follow === true && belongsToNoCall(frame))
+    const waiting = new Set(this.#queue.filter(({ offset, to: of }) => offset === 0 && of === undefined).map(({ kept }) => kept))
     const wanted = this.#tail.where((kept) => isOfStream(kept) && kept.n > after)
-    // Those that wait in the queue for whomever they concern reach the stream without being asked for.
-    const again = wanted.filter((kept) => !waiting.has(kept) && !released.includes(kept))
+    const again = wanted.filter((kept) => !(waiting.has(kept) && isMarked(kept)) && !released.includes(kept))
     this.#sendAgain(again, to)
     // Among what is held may be what this client has seen: it was held when its connection was found dead.
     this.#sendAgain(released.filter((kept) => kept.n > after || !kept.sent))

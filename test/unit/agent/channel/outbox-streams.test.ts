@@ -1,6 +1,7 @@
 /** What an outbox sends again for one stream. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { ChildMessage } from '../../../../agent/channel/kept-frame.ts'
 import { HELD_MESSAGES } from '../../../../agent/limits.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../../../protocol/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -65,6 +66,22 @@ test('Outbox sends a client that comes back while all waits for credit what is m
     box.trim(TAIL_MS + 1)
     box.replay(0)
     expect(drain(box)).toEqual([])
+  }
+})
+
+test('Outbox sends also what waits with the mark of a stream that is asked for, if it would come without it', () => {
+  const unclear: ChildMessage = { ...NOTE, ra: 'a' }
+  for (const [message, follow] of [
+    [NOTE, {}],
+    [unclear, { follow: true }],
+  ] as const) {
+    const box = outbox()
+    add(box, 2, CHANNEL_WINDOW_BYTES / 2, message)
+    drain(box)
+    add(box, 1, 1, message)
+    box.replayFor('s.1', { after: 2, ...follow })
+    box.credit(3 * CHANNEL_WINDOW_BYTES)
+    expect(drain(box).map(({ header }) => ('to' in header ? header.to : undefined))).toEqual([undefined, 's.1'])
   }
 })
 
