@@ -1,5 +1,6 @@
 /** Clients that come back with Last-Event-ID for their listening stream. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { KEEPALIVE_MS, UNTAKEN_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { CALL, expectReplay, progress } from '../harness/left-stream.ts'
 import { createShare, EventReader, TestClient } from '../harness/relay.ts'
@@ -95,6 +96,10 @@ describe('the GET stream', () => {
     const { agent, client, ch, lastId } = await leftAfterChange()
     const before = new EventReader(await client.resume(lastId))
     const { to = '' } = await expectReplay(agent)
+    agent.notify(ch, CHANGED)
+    expect(await before.next()).toBe(CHANGED)
+    const now = Date.now()
+    vi.spyOn(Date, 'now').mockImplementation(() => now + KEEPALIVE_MS + UNTAKEN_MS + 1000)
     const again = new EventReader(await client.listen())
     await agent.expect('resume')
     const { header, body } = unsent(agent, ch, PROMPTS_CHANGED)

@@ -52,6 +52,25 @@ describe('what a server says on a GET stream whose client is gone', () => {
     expect(await next.next()).toBe(ASK)
   })
 
+  test('is not forgotten by a client that leaves the next one before anything has come', async () => {
+    verifies('promise.5.never-untaken')
+    const { agent, client, ch, events } = await listening()
+    const changed = agent.notify(ch, CHANGED)
+    expect(await events.next()).toBe(CHANGED)
+    const place = { ch, after: changed.header.n - 1 }
+    await events.cancel()
+    expect(await expectReplay(agent)).toMatchObject(place)
+    const next = new EventReader(await client.listen())
+    expect(await expectReplay(agent)).toMatchObject({ ...place, follow: true })
+    await next.cancel()
+    expect(await expectReplay(agent)).toMatchObject(place)
+    const last = new EventReader(await client.listen())
+    const { to = '', ...asked } = await expectReplay(agent)
+    expect(asked).toMatchObject({ ...place, follow: true })
+    agent.repeat({ ...changed, header: { ...changed.header, to } })
+    expect(await last.next()).toBe(CHANGED)
+  })
+
   test('is held by the agent once it is noticed, and comes on the next one', async () => {
     verifies('promise.5.never-untaken')
     const { agent, client, ch, events } = await listening()

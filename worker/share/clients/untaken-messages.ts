@@ -32,8 +32,11 @@ export class UntakenMessages {
 
   /** From where on a stream's client may have missed something; undefined when it has surely seen all. */
   of(socket: WebSocket, nowMs: number): ChildPlace | undefined {
-    const { untaken } = this.#streams.attachmentOf(socket) ?? {}
-    return untaken === undefined ? undefined : placeOf(untaken, nowMs)
+    const { untaken, resume } = this.#streams.attachmentOf(socket) ?? {}
+    const place = untaken === undefined ? undefined : placeOf(untaken, nowMs)
+    // What was missing when it was opened has not come yet.
+    if (resume === undefined || resume.stage === 'caught-up' || (place !== undefined && place.ch !== resume.ch)) return place
+    return { ch: resume.ch, after: Math.min(resume.after, place?.after ?? Infinity) }
   }
 
   /** A stream has ended at this place. Kept while the object is awake, the latest MAX_LEFT_STREAMS of them. */

@@ -20,6 +20,7 @@ function stream(kind: StreamAttachment['kind'] = 'listen') {
     socket,
     streams,
     messages,
+    resumed: (resume: NonNullable<StreamAttachment['resume']>) => void (attachment = { ...attachment, resume }),
     sent: (n: number, nowMs: number, ch = 's.1') => messages.sent([socket], { ch, n }, nowMs),
     at: (nowMs: number) => messages.of(socket, nowMs),
     writes: () => writes,
@@ -32,6 +33,19 @@ test('UntakenMessages names the place before the first message that may not have
   sent(5, 0)
   sent(6, 1)
   expect(at(1)).toEqual({ ch: 's.1', after: 4 })
+})
+
+test('UntakenMessages names the place at which a stream was opened until what was missing there has begun to come', () => {
+  const { sent, at, resumed } = stream()
+  resumed({ ch: 's.1', after: 3, round: 1 })
+  expect(at(0)).toEqual({ ch: 's.1', after: 3 })
+  sent(7, 0)
+  expect(at(0)).toEqual({ ch: 's.1', after: 3 })
+  sent(1, 0, 's.2')
+  expect(at(0)).toEqual({ ch: 's.2', after: 0 })
+  resumed({ ch: 's.2', after: 0, round: 1, stage: 'caught-up' })
+  sent(9, KEEPALIVE_MS, 's.2')
+  expect(at(KEEPALIVE_MS + UNTAKEN_MS)).toEqual({ ch: 's.2', after: 8 })
 })
 
 test('UntakenMessages counts a message as taken once two keep-alives have followed it', () => {
