@@ -137,7 +137,7 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
   credit: { ch: channel, upto: count },
   hold: { ch: channel, n: number },
   resume: { ch: channel },
-  replay: { ch: channel, after: count, to: optional(text), key: optional(key), ra: optional(text), follow: flag },
+  replay: { ch: channel, after: count, to: optional(text), key: optional(key), ra: optional(text), calls: optional(text), follow: flag },
   close: { ch: channel },
   unaccepted: { count },
   metadata_ask: { key },

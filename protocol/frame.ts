@@ -126,6 +126,8 @@ export interface Replay {
   /** A call, and the return address of what is said for it; without `ra` that is `to`. */
   readonly key?: string
   readonly ra?: string
+  /** Without `key`: how the return addresses of those calls begin whose answers come on this stream too. */
+  readonly calls?: string
   /** Without `key`: whatever belongs to no call goes to this stream alone from now on, and is marked with `to` as well. */
   readonly follow?: true
 }

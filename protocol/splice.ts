@@ -37,6 +37,14 @@ export function splice(part: Uint8Array, replacements: readonly Replacement[], o
   return concat(pieces)
 }
 
+/** The whole of a body with the same text in place of each span. */
+export function writeOver(body: Uint8Array, spans: readonly Span[], text: string): Uint8Array {
+  return splice(
+    body,
+    spans.map((span) => replacement(span, text)),
+  )
+}
+
 export function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let size = 0
   for (const piece of pieces) size += piece.length

@@ -175,6 +175,9 @@ export const TOLD_CALL_MS = 10_000
 /** How long a client's answer looks for the Worker that has asked, and a post for its session's stream: they may be attaching again. */
 export const UNHEARD_MS = 3_000
 
+/** How long a post over HTTP+SSE looks whether its session's stream is alive: on a connection that is gone the second write fails. */
+export const PROBED_MS = 50
+
 /** A principal's newest sessions over HTTP+SSE that are looked at for one whose stream broke: each costs the reading of its handshake. */
 export const MAX_BROKEN_SESSIONS = 16
 

@@ -3,7 +3,7 @@ import type { Executed, Failure } from '../../protocol/errors.ts'
 import { failedFrame } from '../../protocol/failed-frame.ts'
 import type { AgentFrame, Call, Failed, Notify, Open, Respond } from '../../protocol/frame.ts'
 import { canonicalId, type Span } from '../../protocol/json/json-scan.ts'
-import { replacement, splice } from '../../protocol/splice.ts'
+import { writeOver } from '../../protocol/splice.ts'
 import type { Child } from '../server/child.ts'
 import { AcceptedCalls } from './calls/accepted-calls.ts'
 import { answerMessage } from './answer-message.ts'
@@ -288,13 +288,6 @@ function hasDied(state: KeyState | undefined): boolean {
 
 function executedOf(call: RunningCall): Executed {
   return call.written ? 'unknown' : 'no'
-}
-
-function writeOver(body: Uint8Array, spans: readonly Span[], text: string): Uint8Array {
-  return splice(
-    body,
-    spans.map((span) => replacement(span, text)),
-  )
 }
 
 function textAt(body: Uint8Array, [from, to]: Span): string {

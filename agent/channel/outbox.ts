@@ -134,15 +134,18 @@ export class Outbox {
     this.#sendAgain(this.#tail.where(wanted))
   }
 
-  /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
-  replayFor(to: string, { after, key, ra = to, follow }: Pick<Replay, 'after' | 'key' | 'ra' | 'follow'>): Replayed {
+  /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call, with the answers that come on it. */
+  replayFor(to: string, { after, key, ra = to, calls, follow }: Pick<Replay, 'after' | 'key' | 'ra' | 'calls' | 'follow'>): Replayed {
     if (key === undefined) {
       this.#parked = false
       this.#followedStream = follow === true ? to : undefined
     } else this.#followed.set(ra, to)
     this.#tail.recallAsks()
-    const isOfStream = ({ frame }: KeptFrame): boolean =>
-      key === undefined ? frame.type === 'notification' || frame.type === 'ask' : !isFailure(frame) && frame.ra === ra
+    const isOfStream = ({ frame }: KeptFrame): boolean => {
+      if (key !== undefined) return !isFailure(frame) && frame.ra === ra
+      if (frame.type === 'answer') return calls !== undefined && frame.ra.startsWith(calls)
+      return frame.type === 'notification' || frame.type === 'ask'
+    }
     const released = this.#release(isOfStream)
     this.#withdraw(to)
     const waiting = new Set(this.#queue.filter((sending) => sending.offset === 0 && sending.to === undefined).map(({ kept }) => kept))

@@ -46,6 +46,11 @@ export function encodeReturnAddress(address: ReturnAddress): string {
   }
 }
 
+/** How the return addresses begin of all calls whose answers come on a session's own stream, but for its `initialize` where agents are several. */
+export function sessionCalls(session: string): string {
+  return `s[${JSON.stringify(session)},`
+}
+
 /** Undefined for text that `encodeReturnAddress` did not make: agents are not trusted to echo well. */
 export function decodeReturnAddress(text: string | undefined): ReturnAddress | undefined {
   if (text === undefined) return undefined

@@ -181,9 +181,9 @@ export interface Away {
   readonly failure?: Failure
 }
 
-/** The stream of an HTTP+SSE session, on which it would hear the answer, is not open: it may be attaching again. Nothing was executed. */
+/** The stream of an HTTP+SSE session, on which it would hear the answer, is not open: it may be attaching again. Nothing was executed, but with `unheard`. */
 export interface NoStream {
-  readonly kind: 'no_stream'
+  readonly kind: 'no_stream' | 'unheard'
 }
 
 /** What the Worker needs to translate between client and child. A translated call names `version` in `bridge`. */

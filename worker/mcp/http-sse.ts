@@ -110,8 +110,9 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
         request = renewal.request
         continue
       }
-      if (told.kind === 'no_stream') {
-        if (waitedMs > UNHEARD_MS) return await endUnheard(share, caller, isBroken ? 'unknown' : 'no')
+      if (told.kind === 'no_stream' || told.kind === 'unheard') {
+        if (told.kind === 'unheard') sentMs ??= triedMs
+        if (waitedMs > UNHEARD_MS) return await endUnheard(share, caller, sentMs === undefined ? 'no' : 'unknown')
         await pause(RETRY_MS)
         continue
       }

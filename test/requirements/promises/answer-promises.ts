@@ -57,6 +57,9 @@ const NOTHING_LOST = {
     'promise.2.start-taken-over': promised(
       'A start on which its client gave up is taken over by the next `initialize` of its principal that is equal but for its id: no second process.',
     ),
+    'promise.2.sse-taken': promised(
+      'What is answered over HTTP+SSE on a stream whose client is gone is told on the one with which it comes back; a post whose client has none is refused.',
+    ),
     'promise.2.sse-heard': promised('A post over HTTP+SSE is accepted only while the stream is open that brings its answer.'),
     'promise.2.never-twice': promised('No call runs twice that may run once only, whatever breaks.', {
       provedBy: ['chaos: executed twice'],

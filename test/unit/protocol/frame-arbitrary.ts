@@ -117,7 +117,7 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
   hold: fc.record({ type: type('hold'), ch, n }),
   resume: fc.record({ type: type('resume'), ch }),
   replay: fc.record(
-    { type: type('replay'), ch, after: count, to: text, key, ra: text, follow: flag },
+    { type: type('replay'), ch, after: count, to: text, key, ra: text, calls: text, follow: flag },
     { requiredKeys: ['type', 'ch', 'after'] },
   ),
   close: fc.record({ type: type('close'), ch }),

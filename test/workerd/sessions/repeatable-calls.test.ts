@@ -5,7 +5,7 @@ import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { callTool, postModern } from '../harness/handshake-child.ts'
 import { PlayingAgent } from '../harness/playing-agent.ts'
-import { createShare, EventReader, TestClient } from '../harness/relay.ts'
+import { createClientToken, createShare, EventReader, TestClient } from '../harness/relay.ts'
 import { bodyText, ScriptedAgent } from '../harness/scripted-agent.ts'
 
 function toolCall(name: string, id = 7): string {
@@ -194,10 +194,16 @@ describe('a call whose child dies under it', () => {
     expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'CHILD_DIED', executed: 'unknown' } } })
   })
 
-  test.each(['legacy', 'modern'] as const)('is made again for a modern client (%s child)', async (era) => {
+  test.each([
+    ['legacy', false],
+    ['legacy', true],
+    ['modern', true],
+  ] as const)('is made again for a modern client (%s child, beside others: %s)', async (era, isBesideOthers) => {
     verifies('promise.2.repeated-after-death')
     const share = await createShare()
     const player = new PlayingAgent(await ScriptedAgent.connect(share, { era }), 'first')
+    // What the dead child said of itself is forgotten with it then.
+    if (isBesideOthers) await (await postModern(share, 'tools/list', {}, { token: await createClientToken(share) })).text()
     await (await postModern(share, 'tools/list')).text()
     await (await callTool(share, 'look')).text()
     player.isSilent = true

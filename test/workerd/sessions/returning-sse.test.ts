@@ -3,7 +3,9 @@ import { runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../../worker/carry/share-client.ts'
 import { LEFT_SESSION_MS } from '../../../worker/limits.ts'
+import { SseSessions } from '../../../worker/share/calls/sse-sessions.ts'
 import { verifies } from '../../requirements/verifies.ts'
+import { expectReplay } from '../harness/left-stream.ts'
 import { createClientToken, factsOf, resetShare, stubOf, TestClient } from '../harness/relay.ts'
 import { ScriptedAgent, survivorOf } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
@@ -22,6 +24,7 @@ describe('an event source whose stream broke', () => {
     expect(await client.next()).toMatchObject({ id: 7 })
     await client.events.cancel()
     await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await expectReplay(agent)
     return parts
   }
 
@@ -30,6 +33,10 @@ describe('an event source whose stream broke', () => {
     const { share, agent, client, header } = await sseCall()
     await client.events.cancel()
     await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    const { ch, after, to = '', calls = '' } = await expectReplay(agent)
+    // All that was written to the broken stream may have gone nowhere, answers too.
+    expect({ ch, after }).toEqual({ ch: header.ch, after: 0 })
+    expect(header.ra.startsWith(calls) && calls !== '' && !to.startsWith(calls)).toBe(true)
     agent.answer(header, '7', '{"held":true}')
     expect((await agent.expect('hold')).header.ch).toBe(header.ch)
     const back = await SseClient.connect(share, client.streamId)
@@ -44,6 +51,39 @@ describe('an event source whose stream broke', () => {
     expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { again: true } })
     expect(agent.waiting.filter(({ type }) => type === 'close' || type === 'open')).toEqual([])
     await back.events.cancel()
+  })
+
+  test('comes back before anybody has noticed, and hears again what was answered on the stream that went nowhere', async () => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client, header } = await sseCall()
+    agent.answer(header, '7', '{"unseen":true}')
+    await client.next()
+    const back = await SseClient.connect(share, client.streamId)
+    await agent.expect('resume')
+    const { to = '', calls } = await expectReplay(agent)
+    expect(calls).toBeDefined()
+    const body = new TextEncoder().encode('{"jsonrpc":"2.0","id":7,"result":{"unseen":true}}')
+    const place = { ch: header.ch, n: 2, at: agent.advance(header.ch, 2, body.length), size: body.length, to }
+    agent.send({ type: 'answer', ...place, key: header.key, ra: header.ra, id: [22, 23], failed: false }, body)
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { unseen: true } })
+    await back.events.cancel()
+  })
+
+  test('and posts meanwhile: the call is not accepted before it is heard, and is made again under its key', async () => {
+    verifies('promise.2.sse-taken')
+    const { agent, client, header } = await sseCall()
+    agent.answer(header, '7', '{}')
+    await client.next()
+    vi.spyOn(SseSessions.prototype, 'heard').mockImplementationOnce(async (_, made) => {
+      await made
+      return { kind: 'unheard' }
+    })
+    await client.post(SSE_CALL)
+    const [first, again] = [await agent.expect('call'), await agent.expect('call')]
+    expect(again.header.key).toBe(first.header.key)
+    agent.answer(again.header, '7', '{"heard":true}')
+    expect(await client.next()).toMatchObject({ id: 7, result: { heard: true } })
+    await client.events.cancel()
   })
 
   test('comes back to its session after the relay was started anew, and a post waits for that', async () => {

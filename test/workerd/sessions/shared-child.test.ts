@@ -238,6 +238,7 @@ describe('a task of a shared child', () => {
     await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
     const told = agent.notify(ch, STATUS, { task: 'one' })
     const back = await SseClient.connect(share, client.streamId)
+    expect((await agent.expect('resume')).header).toEqual({ type: 'resume', ch })
     const replay = await expectReplay(agent)
     expect(replay).toMatchObject({ ch, after: told.header.n - 1 })
     agent.send({ ...told.header, to: replay.to ?? '' }, told.body)

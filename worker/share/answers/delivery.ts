@@ -241,7 +241,7 @@ export class Delivery {
       if (target.kind === 'sockets' && header.type === 'answer') target.sockets.forEach((socket) => this.#parts.streams.markBegun(socket))
     }
     if (target.kind === 'sockets') {
-      if (header.type !== 'answer' && target.isOverheard !== true) this.#parts.untaken.sent(target.sockets, header, Date.now())
+      if (target.isOverheard !== true) this.#parts.untaken.sent(target.sockets, header, Date.now())
       this.#toSockets(target, header.ch, frame, bodyBytes)
     } else if (target.kind === 'waiter')
       this.#parts.clientFrames.toWaiter(target.waiter, frame, bodyBytes, isWhole && header.type === 'answer', isFailure)

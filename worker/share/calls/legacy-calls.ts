@@ -63,7 +63,12 @@ export class LegacyCalls {
     this.#parts = parts
   }
 
-  async call(request: SessionCallRequest): Promise<CallOutcome> {
+  call(request: SessionCallRequest): Promise<CallOutcome> {
+    const made = this.#call(request)
+    return request.delivery === 'session' ? this.#parts.sseSessions.heard(request.session, made) : made
+  }
+
+  async #call(request: SessionCallRequest): Promise<CallOutcome> {
     const { store, sessions, channels, waiters } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     if (waiters.isFullFor(request.principal)) return failed({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 })

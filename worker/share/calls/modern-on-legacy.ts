@@ -20,7 +20,7 @@ import type {
 import { isListMethod } from '../../contract/listings.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { bridgedGroupOn, bridgedIntroduction, bridgeFactsOf } from './bridged-children.ts'
-import { judgedElsewhere, stale } from './outcomes.ts'
+import { failed, judgedElsewhere, stale } from './outcomes.ts'
 import type { SpreadCalls } from './spread-calls.ts'
 import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
@@ -68,8 +68,9 @@ export class ModernOnLegacy {
     const { channels, servedSets, opener } = this.#parts
     const main = bridgedGroupOn(link, request.group)
     if (request.input !== undefined) return this.#giveInput(request, request.input, link)
-    if (request.isResend === true && request.awaitsJudgement !== true && !this.#mustBeJudged(request, main, link))
-      return this.#again(request, link)
+    const isSent = request.isResend === true && request.awaitsJudgement !== true && !this.#mustBeJudged(request, main, link)
+    const again = isSent ? this.#again(request, main, link) : undefined
+    if (again !== undefined) return again
     const opening = bridgedIntroduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
     const { ch } = opener.readyBridged(main, link, opening)
@@ -103,7 +104,7 @@ export class ModernOnLegacy {
 
   #start(request: GroupCallRequest, channel: GroupChannel, link: AgentLink, turn: Turn): CallOutcome | Promise<CallOutcome> {
     const { opener, childAsks, turns } = this.#parts
-    if (turn === 'gone') return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'no' } }
+    if (turn === 'gone') return failed({ code: 'CANCELLED', executed: 'no' })
     if (turn === 'apart') {
       const spare = spareGroup(channel.group, request.key)
       return this.#forward(request, opener.readyBridged(spare, link, bridgedIntroduction(request, link, 'handshake')), link)
@@ -194,14 +195,15 @@ export class ModernOnLegacy {
     return !isSame && repeatableCalls.mayRepeat(request)
   }
 
-  /** The agent may have the call already, on whichever child it ran. */
-  #again(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
-    const main = bridgedGroupOn(link, request.group)
-    const group = [spareGroup(main, request.key), main].find((one) => this.#parts.channels.current(one)?.link === link)
-    const current = group === undefined ? undefined : this.#parts.channels.current(group)
-    if (group !== undefined && current !== undefined && request.bridge !== undefined && this.#parts.channels.mayTake(group, request))
-      return this.#forward(request, { ch: current.ch, group }, link)
-    return this.callApart(request, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+  /** The agent may have the call already, on whichever child it ran. Undefined for one that may run twice, and is made as if it were new. */
+  #again(request: GroupCallRequest, main: string, link: AgentLink): CallOutcome | Promise<CallOutcome> | undefined {
+    const { channels, repeatableCalls, store } = this.#parts
+    const channel = this.channelsFor(request.group, link, request.key).findLast(({ ch }) => channels.linkOf(ch) === link)
+    if (channel !== undefined && request.bridge !== undefined && channels.mayTake(channel.group, request))
+      return this.#forward(request, channel, link)
+    const isAsNew = channel?.group === main || store.channels.snapshot(main) === undefined
+    if (isAsNew && repeatableCalls.mayRepeat(request)) return undefined
+    return this.callApart(request, link) ?? failed({ code: 'AGENT_LOST', executed: 'unknown' })
   }
 
   /** Runs a call on a child of its own while the group's child cannot be reached; undefined for a call that must not run twice. */
@@ -223,7 +225,7 @@ export class ModernOnLegacy {
   callBeside(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     const group = besideGroup(bridgedGroupOn(link, request.group), link.name)
     const channel = this.#unasking(request, group, link)
-    if (!this.#parts.channels.mayTake(group, request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+    if (!this.#parts.channels.mayTake(group, request)) return failed({ code: 'AGENT_LOST', executed: 'unknown' })
     return stale(request, this.#parts.servedSets.toolsVersion(link, channel.ch)) ?? this.#forward(request, channel, link)
   }
 
@@ -274,9 +276,19 @@ export class ModernOnLegacy {
     if (logLevel !== undefined) this.#logLevels.tell(ch, link, logLevel)
     const outcome = this.#wait(request, group, link)
     const ra = encodeReturnAddress({ to: 'call', key })
-    const tag = typeof request.spread === 'object' ? request.spread.of : key
     const marks = { ...(token === undefined ? {} : { token }), ...this.#parts.repeatableCalls.marks(request) }
-    const header = { type: 'call', ch, key, method, id, ...marks, ...namedOn(link, request), ra, tag, size } as const
+    const header = {
+      type: 'call',
+      ch,
+      key,
+      method,
+      id,
+      ...marks,
+      ...namedOn(link, request),
+      ra,
+      tag: typeof request.spread === 'object' ? request.spread.of : key,
+      size,
+    } as const
     this.#parts.sender.send(link, header, request.body, request)
     return outcome
   }
@@ -294,7 +306,6 @@ export class ModernOnLegacy {
       ...(request.input === undefined ? { repeat: repeatFacts(request) } : {}),
       isResend: request.isResend === true,
     }
-    const { key, asker } = request
-    return this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
+    return this.#parts.waiters.wait(request.key, request.asker === undefined ? facts : { ...facts, asker: request.asker })
   }
 }

@@ -3,7 +3,7 @@ import { ERRORS } from '../../../protocol/error-table.ts'
 import { failureFrame } from '../../contract/failure-frame.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import { readMark, STREAM_CLOSE, type StreamMark } from '../../contract/streams.ts'
-import { encodeReturnAddress } from '../../contract/return-address.ts'
+import { encodeReturnAddress, sessionCalls } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import { type AgentLinks } from '../agents/links.ts'
@@ -167,10 +167,11 @@ export class ResumedStreams {
     const round = 'round' in resume ? { round: resume.round } : {}
     const call = key === undefined ? undefined : ({ to: 'call', key, session, ...translated } as const)
     const to = encodeReturnAddress({ ...(call ?? { to: 'stream', session }), ...round })
-    const ofCall = call === undefined ? {} : { key: call.key, ra: encodeReturnAddress(call) }
     // A child that serves others too has messages for all of them.
     const isAlone = isOpen && key === undefined && groupOf(ch) === session
-    sendFrame(link, { type: 'replay', ch, after, to, ...ofCall, ...(isAlone ? { follow: true } : {}) })
+    const isSse = key === undefined && this.#parts.store.sessions.get(session)?.transport === 'sse'
+    const which = call === undefined ? (isSse ? { calls: sessionCalls(session) } : {}) : { key: call.key, ra: encodeReturnAddress(call) }
+    sendFrame(link, { type: 'replay', ch, after, to, ...which, ...(isAlone ? { follow: true } : {}) })
   }
 }
 

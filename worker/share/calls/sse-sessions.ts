@@ -6,8 +6,8 @@ import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { CallOutcome, SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
-import { MAX_RPC_WAIT_MS } from '../../limits.ts'
-import { within } from '../../within.ts'
+import { MAX_RPC_WAIT_MS, PROBED_MS } from '../../limits.ts'
+import { pause, within } from '../../within.ts'
 import type { AgentLink } from '../agents/agent-link.ts'
 import type { Session } from '../rows/session-rows.ts'
 import { handOver, type PostedCalls } from '../clients/posted-calls.ts'
@@ -16,6 +16,7 @@ import { failed } from './outcomes.ts'
 
 const decoder = new TextDecoder()
 const ACCEPTED: CallOutcome = { kind: 'accepted' }
+const PROBE = JSON.stringify({ type: 'probe' } satisfies StreamControl)
 
 export class SseSessions {
   readonly #streams: Streams
@@ -31,6 +32,20 @@ export class SseSessions {
   /** Whether the session's stream is open: what is posted while it is not would be answered to nobody. */
   isHeard({ id }: Pick<Session, 'id'>): boolean {
     return this.#streams.listener(id) !== undefined
+  }
+
+  /**
+   * What a post is told of its call: that it is accepted once the stream, on which its client looks for the answer, has proved to be alive. That a
+   * connection is gone is found out by writing to it alone: the first write makes it say so, and the next one fails.
+   */
+  async heard(session: string, made: Promise<CallOutcome>): Promise<CallOutcome> {
+    const outcome = await made
+    if (outcome.kind !== 'accepted') return outcome
+    for (let writes = 0; writes < 2; writes++) {
+      this.#streams.listener(session)?.send(PROBE)
+      await pause(PROBED_MS / 2)
+    }
+    return this.#streams.listener(session) === undefined ? { kind: 'unheard' } : outcome
   }
 
   /**

@@ -117,7 +117,8 @@ export class StreamSockets {
     if (attachment === undefined) return
     streams.forget(attachment)
     if (attachment.kind === 'news' || attachment.kind === 'held') return
-    if (attachment.kind === 'listen' && streams.listener(attachment.session ?? '') === undefined) this.#streamEnded(socket, attachment)
+    const isListener = attachment.kind === 'listen' || attachment.kind === 'session'
+    if (isListener && streams.listener(attachment.session ?? '') === undefined) this.#streamEnded(socket, attachment)
     this.#parts.idleChildren.streamClosed(attachment.group, Date.now())
     if (attachment.kind === 'call' && isBridgedGroup(attachment.group)) this.#callClosed(attachment)
   }
@@ -221,13 +222,13 @@ export class StreamSockets {
     const group = channels.groupFor(session)
     const older = streams.listener(session.id)
     const changed = older === undefined ? undefined : streams.attachmentOf(older)?.changed
-    const untaken = kind === 'listen' ? this.#untakenBefore(session.id) : store.untoldTasks.take(session.id, Date.now())
+    const untaken = this.#untakenBefore(session.id)
     streams.accept(socket, { kind, link, session: session.id, group })
     if (kind === 'listen') this.#parts.restartNews.streamOpened(socket, session.id, changed)
     const mark = kind === 'listen' ? readMark(query) : undefined
     if (this.#parts.servedSets.hasAny) store.channels.routed(session.id).forEach((one) => this.#resume(one))
-    if (this.#parts.resumedStreams.listener(socket, session, group, mark, untaken)) return 101
-    this.#resume(group)
+    if (kind === 'session') this.#resume(group)
+    if (!this.#parts.resumedStreams.listener(socket, session, group, mark, untaken) && kind === 'listen') this.#resume(group)
     return 101
   }
 

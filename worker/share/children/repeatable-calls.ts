@@ -37,7 +37,7 @@ const READS: ReadonlySet<string> = new Set([
 ])
 
 /** Requests that only read what one process has: no other agent's is asked for it. */
-const READS_OF_PROCESS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/list'])
+const READS_OF_PROCESS: ReadonlySet<string> = new Set(['ping', 'tasks/get', 'tasks/result', 'tasks/list'])
 
 export class RepeatableCalls {
   readonly #channels: GroupChannels

@@ -1,5 +1,5 @@
 /**
- * Remembers from where on the messages of a GET stream may not have reached its client: that a connection is gone is noticed
+ * Remembers from where on the messages of a session's listening stream may not have reached its client: that a connection is gone is noticed
  * only by writing to it, and what was written before that went nowhere. No I/O, no timers.
  */
 import { KEEPALIVE_MS, MAX_LEFT_STREAMS, UNTAKEN_MS } from '../../limits.ts'
@@ -52,7 +52,8 @@ export class UntakenMessages {
   }
 
   #read(socket: WebSocket, attachment: StreamAttachment | undefined): void {
-    this.#known.set(socket, attachment?.kind === 'listen' ? (attachment.untaken ?? { ch: '', spans: [] }) : undefined)
+    const isListener = attachment?.kind === 'listen' || attachment?.kind === 'session'
+    this.#known.set(socket, isListener ? (attachment.untaken ?? { ch: '', spans: [] }) : undefined)
   }
 }
 

@@ -28,7 +28,7 @@ interface RunningCall {
 }
 
 /** Outcomes after which a call goes on. */
-const GOES_ON: ReadonlySet<CallOutcome['kind']> = new Set(['stream', 'moved', 'accepted', 'replaced'])
+const GOES_ON: ReadonlySet<CallOutcome['kind']> = new Set(['stream', 'moved', 'accepted', 'unheard', 'replaced'])
 /** Outcomes of a try that has run nothing. */
 export const RAN_NOT: ReadonlySet<CallOutcome['kind']> = new Set([
   'again',

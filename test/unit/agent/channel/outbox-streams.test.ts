@@ -110,6 +110,20 @@ test('Outbox.replayFor() says whether the answer is among what it sends', () => 
   expect(box.replayFor('b', { after: 0, key: 'k' }).answered).toBe(false)
 })
 
+test('Outbox.replayFor() sends a stream that answers come on those of its calls too, and no others', () => {
+  verifies('promise.2.sse-taken')
+  const box = outbox()
+  const answer = (ra: string): void => box.add({ type: 'answer', key: 'k', ra, id: [0, 1], failed: false }, new Uint8Array(1), 0)
+  for (const ra of ['s["a",1', 's["b",1', 's["a",2', 's["a",3']) answer(ra)
+  drain(box)
+  box.hold(4)
+  box.replayFor('g', { after: 1, calls: 's["a",' })
+  const again = drain(box)
+  expect(short(again)).toEqual([3, 4])
+  // What was held is not marked.
+  expect(again.map(({ header }) => 'to' in header && header.to)).toEqual(['g', false])
+})
+
 test('Outbox.replayFor() sends a listening stream what is no answer, then what was held, which is not marked', () => {
   const box = outbox()
   box.add(NOTE, new Uint8Array(1), 0)

@@ -23,6 +23,7 @@ function toolCall(tool: string): RepeatFacts {
 describe('RepeatableCalls', () => {
   test.each([
     ['a request that only reads', { ...CLIENT, method: 'resources/read' }, true],
+    ['ping', { ...CLIENT, method: 'ping' }, true],
     ['a tool that is annotated as read-only', toolCall('reads'), true],
     ['a tool that is annotated as idempotent', toolCall('sets'), true],
     ['a tool that is annotated as neither', toolCall('adds'), false],
@@ -66,7 +67,7 @@ describe('RepeatableCalls', () => {
   })
 
   test('otherAgentFor() names no agent for what only one process has, which may be asked for it again', () => {
-    for (const method of ['tasks/get', 'tasks/result', 'tasks/list']) {
+    for (const method of ['ping', 'tasks/get', 'tasks/result', 'tasks/list']) {
       expect(calls([]).otherAgentFor({ ...REQUEST, delivery: 'stream', method })).toBeUndefined()
       expect(calls([]).canRepeatNow({ ...CLIENT, method })).toBe(true)
     }
