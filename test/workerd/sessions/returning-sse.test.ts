@@ -6,7 +6,7 @@ import { LEFT_SESSION_MS } from '../../../worker/limits.ts'
 import { SseSessions } from '../../../worker/share/calls/sse-sessions.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { expectReplay } from '../harness/left-stream.ts'
-import { createClientToken, factsOf, resetShare, stubOf, TestClient } from '../harness/relay.ts'
+import { createClientToken, createShare, factsOf, resetShare, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
 import { ScriptedAgent, survivorOf } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
 import { SSE_CALL, SSE_SERVER, sseCall } from '../harness/scenes/sse-call.ts'
@@ -209,5 +209,58 @@ describe('an event source whose stream broke', () => {
       expect(first.result).not.toHaveProperty('_meta')
       await fresh.events.cancel()
     })
+  })
+})
+
+describe('a client of HTTP+SSE that has left before initialize was answered', () => {
+  /** A client that has begun, and its channel. */
+  async function begun(share: TestShare, agent: ScriptedAgent, name?: string) {
+    const client = await SseClient.connect(share)
+    await client.initialize(name)
+    const { ch } = (await agent.expect('open')).header
+    expect((await agent.expect('call')).header.method).toBe('initialize')
+    return { client, ch }
+  }
+
+  test('leaves nothing to the one that begins alike behind it, so that its process can go on for that', async () => {
+    verifies('promise.2.start-taken-over')
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const first = await begun(share, agent)
+    await first.client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    const second = await SseClient.connect(share)
+    await second.initialize()
+    expect((await agent.expect('close')).header.ch).toBe(first.ch)
+    expect((await factsOf(share)).sessions).toBe(1)
+    await second.events.cancel()
+  })
+
+  test('nor to one that has begun alike before that was noticed', async () => {
+    verifies('promise.2.start-taken-over')
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const first = await begun(share, agent)
+    const second = await begun(share, agent)
+    await first.client.events.cancel()
+    // At once, and not with the alarm.
+    await vi.waitFor(async () => expect((await factsOf(share)).sessions).toBe(1))
+    expect((await agent.expect('close')).header.ch).toBe(first.ch)
+    await second.client.events.cancel()
+  })
+
+  test('is waited for, though others begin otherwise', async () => {
+    verifies('promise.4.sse-returns')
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const first = await begun(share, agent)
+    const before = await begun(share, agent, 'before')
+    await first.client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    const behind = await begun(share, agent, 'behind')
+    const back = await SseClient.connect(share, first.client.streamId)
+    expect(back.streamId).toBe(first.client.streamId)
+    expect(agent.waiting.filter(({ type }) => type === 'close')).toEqual([])
+    for (const { events } of [back, before.client, behind.client]) await events.cancel()
   })
 })

@@ -10,8 +10,8 @@ import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
-import type { StreamControl, StreamMark } from '../../contract/streams.ts'
-import { KEEPALIVE_MS, MAX_REATTACHES } from '../../limits.ts'
+import { STREAM_CLOSE, type StreamControl, type StreamMark } from '../../contract/streams.ts'
+import { BEGINNING_KEEPALIVE_MS, KEEPALIVE_MS, MAX_REATTACHES } from '../../limits.ts'
 import { MAX_MADE_AGAIN } from '../../routing-limits.ts'
 import { changeMessages } from '../call/list-changes.ts'
 import { ListingRecorder } from '../call/listing-recorder.ts'
@@ -54,6 +54,8 @@ export class Listener {
   /** Keep-alives since the first of them has come. */
   #pendingTicks = 0
   readonly #ticker: ReturnType<typeof setInterval>
+  /** While `initialize` waits for its answer. */
+  #beginning: ReturnType<typeof setInterval> | undefined
   /** Calls of an HTTP+SSE session that are made here, since they must be translated, or were made in vain. */
   readonly #translated = new Set<SessionCall>()
   /** Keys of the latter, oldest first: what comes for these on the session's stream is of the try before. */
@@ -170,6 +172,8 @@ export class Listener {
     const names = clientNames({ rawId, ...(rawToken === undefined ? {} : { rawToken }) })
     const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, method, canStandBy: true })
     if (this.#pending.size === 0) this.#pendingTicks = 0
+    // Its client may try again at once, and that it has left shows in what is written to it.
+    if (method === 'initialize') this.#beginning ??= setInterval(() => this.#tickBeginning(), BEGINNING_KEEPALIVE_MS)
     this.#pending.set(rawId, { ...names, key, method, restarted, agent, recorder, listed: standby?.listed })
   }
 
@@ -222,6 +226,20 @@ export class Listener {
     }
   }
 
+  get #isBeginning(): boolean {
+    return [...this.#pending.values()].some(({ method }) => method === 'initialize')
+  }
+
+  #tickBeginning(): void {
+    if (this.#isBeginning) return this.messages.keepAlive()
+    this.#endBeginning()
+  }
+
+  #endBeginning(): void {
+    if (this.#beginning !== undefined) clearInterval(this.#beginning)
+    this.#beginning = undefined
+  }
+
   #tick(): void {
     this.messages.keepAlive()
     // Once, and not before an agent that lives would have receipted the call.
@@ -244,9 +262,10 @@ export class Listener {
 
   #end(): void {
     clearInterval(this.#ticker)
+    this.#endBeginning()
     for (const call of this.#translated) call.close()
     this.messages.end()
-    this.#stream.close()
+    this.#stream.close(this.#isBeginning ? STREAM_CLOSE.LEFT : undefined)
   }
 }
 

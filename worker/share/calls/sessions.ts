@@ -18,7 +18,7 @@ import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
-import { keptRequest } from '../rows/kept-requests.ts'
+import { isSameRequest, type KeptRequest, keptRequest } from '../rows/kept-requests.ts'
 import type { Store } from '../rows/store.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { PostedCalls } from '../clients/posted-calls.ts'
@@ -50,6 +50,8 @@ const decoder = new TextDecoder()
 
 export class Sessions {
   readonly #parts: Parts
+  /** Over HTTP+SSE, whose clients left before initialize was answered. In memory: after sleep their time is over. */
+  readonly #unanswered = new Set<string>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -90,7 +92,25 @@ export class Sessions {
     }
     if (request.isRetry === true) store.requests.keep(session.id, 'initialize', kept)
     else store.requests.begin(session.id, session.principal, kept)
+    this.#endGivenUp(session, kept)
     return session
+  }
+
+  /** A client that begins as one has that left before it was answered does not come back for that: the agent keeps its process for this one. */
+  #endGivenUp({ id: own, principal }: Session, kept: KeptRequest): void {
+    const { left, requests } = this.#parts.store
+    for (const id of this.#unanswered.size === 0 ? [] : left.of(principal))
+      if (id !== own && this.#unanswered.has(id) && requests.of(id, 'initialize').some((one) => isSameRequest(one, kept))) this.end(id)
+  }
+
+  /** Whether its principal has since begun another in the same words. */
+  #isBegunAnew(id: string): boolean {
+    const { sessions, requests } = this.#parts.store
+    const [own] = requests.of(id, 'initialize')
+    // The handshake of one that is marked so may be a copy.
+    const later =
+      own === undefined ? [] : sessions.successorsOf(id, MAX_BROKEN_SESSIONS).filter((one) => sessions.get(one)?.restarted === false)
+    return later.some((one) => requests.of(one, 'initialize').some((kept) => own !== undefined && isSameRequest(own, kept)))
   }
 
   /** Starts the caller's session, or finds it. `bytes`: of what will be kept for it. */
@@ -107,7 +127,7 @@ export class Sessions {
     // Its handshake, until the client sends one of its own.
     store.requests.copy(broken.id, session.id, broken.isSole)
     store.sessions.markRestarted(session.id)
-    this.left(broken.id, Date.now())
+    this.left(broken.id, Date.now(), this.#unanswered.has(broken.id))
     return { ...session, restarted: true }
   }
 
@@ -146,21 +166,25 @@ export class Sessions {
     if (session !== undefined) this.#parts.legacyOnModern.end(session)
     this.#parts.heldWaits.end(id)
     this.#parts.postedCalls.dropOf(id)
+    this.#unanswered.delete(id)
     store.endSession(id)
     this.#parts.restartNews.forget(id)
   }
 
   /**
    * The client of a session has left before it was told how initialize ended, or nobody can tell whether it has; or the stream
-   * of HTTP+SSE is closed, which an event source opens again by itself.
+   * of HTTP+SSE is closed, which an event source opens again by itself. `isUnanswered`: before it was told how initialize ended.
    */
-  left(id: string, nowMs: number): void {
+  left(id: string, nowMs: number, isUnanswered = false): void {
     const { store, streams, alarmBy } = this.#parts
     const session = store.sessions.get(id)
     // One over HTTP+SSE lives as long as its stream.
     if (session === undefined || (session.transport === 'sse' && streams.listener(id) !== undefined)) return
     // Its client may have tried anew before its leaving was noticed: that one does not come back.
-    if (session.transport === 'http' && store.sessions.isSucceeded(id)) return this.end(id)
+    const isTriedAnew = session.transport === 'http' ? store.sessions.isSucceeded(id) : isUnanswered && this.#isBegunAnew(id)
+    if (isTriedAnew) return this.end(id)
+    if (session.transport === 'sse' && isUnanswered) this.#unanswered.add(id)
+    else this.#unanswered.delete(id)
     store.left.put(id, session.principal, nowMs + LEFT_SESSION_MS)
     alarmBy(nowMs + LEFT_SESSION_MS)
   }

@@ -113,7 +113,8 @@ export class StreamSockets {
     if (attachment?.kind === 'subscription' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       this.#parts.subscriptions.end(attachment.session)
     // An HTTP+SSE session is its stream (MCP 2024-11-05), but its client may only have lost that.
-    if (attachment?.kind === 'session' && attachment.session !== undefined) sessions.left(attachment.session, Date.now())
+    if (attachment?.kind === 'session' && attachment.session !== undefined)
+      sessions.left(attachment.session, Date.now(), code === STREAM_CLOSE.LEFT)
     if (attachment === undefined) return
     streams.forget(attachment)
     if (attachment.kind === 'news' || attachment.kind === 'held') return

@@ -4,6 +4,8 @@ import { MAX_CACHED_PRINCIPALS, MAX_KEPT_BYTES_OF_SESSION, MAX_SUBSCRIPTIONS } f
 import { Newest } from '../../newest.ts'
 import type { SessionCallRequest } from '../../contract/share-rpc.ts'
 
+const decoder = new TextDecoder()
+
 /** A request as it is kept: its bytes, where its id stands, and what it sets or asks for. */
 export interface KeptRequest {
   readonly body: Uint8Array
@@ -15,6 +17,15 @@ export interface KeptRequest {
 /** A request as it came, to be kept. `name`: what it sets or asks for. */
 export function keptRequest({ body, id }: Pick<SessionCallRequest, 'body' | 'id'>, name: string): KeptRequest {
   return { body, idFrom: id[0], idTo: id[1], name }
+}
+
+/** Whether two say the same, whatever their ids. */
+export function isSameRequest(one: KeptRequest, other: KeptRequest): boolean {
+  return withoutId(one) === withoutId(other)
+}
+
+function withoutId({ body, idFrom, idTo }: KeptRequest): string {
+  return `${decoder.decode(body.subarray(0, idFrom))}\n${decoder.decode(body.subarray(idTo))}`
 }
 
 /** `listen`: what the relay listens for in the session's name, at a child that knows no sessions. */

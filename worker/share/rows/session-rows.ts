@@ -108,6 +108,19 @@ export class SessionRows {
     return this.#sql.exec(`${later} AND later.started_at_ms > session.started_at_ms LIMIT 1`, id).toArray().length > 0
   }
 
+  /** Ids of the newest sessions that its principal has begun since, newest first. */
+  successorsOf(id: string, limit: number): string[] {
+    return this.#sql
+      .exec<{ id: string }>(
+        `SELECT later.id AS id FROM session AS later, session WHERE session.id = ? AND later.principal = session.principal
+          AND later.started_at_ms > session.started_at_ms ORDER BY later.started_at_ms DESC LIMIT ?`,
+        id,
+        limit,
+      )
+      .toArray()
+      .map((row) => row.id)
+  }
+
   /** How many each principal has; this reads all of them. */
   counts(): { readonly principal: string; readonly count: number }[] {
     return this.#sql

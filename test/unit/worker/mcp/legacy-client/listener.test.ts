@@ -4,7 +4,7 @@ import { encodeFrame } from '../../../../../protocol/frame-codec.ts'
 import { encodeReturnAddress } from '../../../../../worker/contract/return-address.ts'
 import { CUT_CLOSE } from '../../../../../worker/contract/trust/pass.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../../../../worker/contract/streams.ts'
-import { KEEPALIVE_MS, MAX_REATTACHES, REATTACH_MS } from '../../../../../worker/limits.ts'
+import { BEGINNING_KEEPALIVE_MS, KEEPALIVE_MS, MAX_REATTACHES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { MAX_MADE_AGAIN } from '../../../../../worker/routing-limits.ts'
 import { Listener } from '../../../../../worker/mcp/legacy-client/listener.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -22,6 +22,13 @@ function notification(n: number, members: Partial<Extract<AgentFrame, { type: 'n
 /** How a call has failed, as a frame. */
 function failedAnswer(key: string): Uint8Array {
   return encodeFrame({ type: 'failed', ch: 'sess.2', key, ra: `c${key}${CALLER.session}`, code: 'DUPLICATE_ID', executed: 'no' })
+}
+
+/** The answer to a call that was announced by this id. */
+function rpcAnswerOf(rawId: string): [AgentFrame, string] {
+  const ra = encodeReturnAddress({ to: 'session', session: CALLER.session, rawId })
+  const text = response('{}')
+  return [{ type: 'answer', ch: 'sess.1', n: 1, at: 0, size: text.length, key: KEY, ra, id: [22, 23], failed: false }, text]
 }
 
 /** A listener whose stream is open, and what its client has read. */
@@ -124,12 +131,36 @@ describe('Listener', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  test('finds out soon that a client has left which waits for initialize, and says so', async () => {
+    verifies('promise.2.start-taken-over')
+    const { share, leave, events, messages } = await listening()
+    const keepAlives = async (): Promise<number> => {
+      await vi.advanceTimersByTimeAsync(2 * BEGINNING_KEEPALIVE_MS)
+      await messages()
+      return events().split(':\n\n').length - 1
+    }
+    const before = await keepAlives()
+    share.socket.tell({ ...PENDING, method: 'initialize' })
+    expect(await keepAlives()).toBe(before + 2)
+    leave()
+    expect(share.socket.closedWith).toBe(STREAM_CLOSE.LEFT)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('writes no more for the sake of initialize once that is answered', async () => {
+    const { share, leave } = await listening()
+    share.socket.tell({ ...PENDING, method: 'initialize' })
+    share.socket.pass(...rpcAnswerOf('"a"'))
+    await vi.advanceTimersByTimeAsync(BEGINNING_KEEPALIVE_MS)
+    expect(vi.getTimerCount()).toBe(1)
+    leave()
+    expect(share.socket.closedWith).toBe(1000)
+  })
+
   test('puts the names of a call back into its answer', async () => {
     const { share, messages } = await listening()
     share.socket.tell(PENDING)
-    const ra = encodeReturnAddress({ to: 'session', session: CALLER.session, rawId: '"a"' })
-    const text = response('{}')
-    share.socket.pass({ type: 'answer', ch: 'sess.1', n: 1, at: 0, size: text.length, key: KEY, ra, id: [22, 23], failed: false }, text)
+    share.socket.pass(...rpcAnswerOf('"a"'))
     expect(await messages()).toEqual([{ jsonrpc: '2.0', id: 'a', result: {} }])
     share.socket.tell({ type: 'lost', agent: 'a', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
     expect(await messages()).toHaveLength(1)
