@@ -165,6 +165,21 @@ describe('a call whose child dies under it', () => {
     },
   )
 
+  test.each([
+    ['logging/setLevel', { level: 'info' }],
+    ['resources/subscribe', { uri: 'a:b' }],
+  ])('and that sets something for its session (%s) is made again, and the new child is told it by nothing else', async (method, params) => {
+    verifies('promise.2.repeated-after-death')
+    const { first, client } = await scene()
+    const response = client.post(JSON.stringify({ jsonrpc: '2.0', id: 7, method, params }))
+    const call = await first.call()
+    kill(first, call)
+    const again = await first.call()
+    expect(again.header).toMatchObject({ key: call.header.key, method, repeats: true })
+    first.agent.answer(again.header, '7', '{}')
+    expect(await (await response).json()).toMatchObject({ id: 7, result: {} })
+  })
+
   test('is made again once', async () => {
     const { first, client } = await scene()
     const response = client.post(toolCall('look'))

@@ -7,6 +7,12 @@ import { keptRequest } from '../rows/kept-requests.ts'
 import type { Store } from '../rows/store.ts'
 import { EMPTY_RESULT, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
 
+/** Forgets what a request that is made again has set: a child that is started for it is told so by the request itself, and not by a replay under the same id before that. */
+export function forgetSetting({ requests }: Pick<Store, 'requests'>, { method, uri, session }: SessionCallRequest): void {
+  if (method === 'logging/setLevel') requests.dropLevel(session)
+  else if (method === 'resources/subscribe' && uri !== undefined) requests.dropSubscription(session, uri)
+}
+
 /** Keeps what such a request sets; its answer, where the child of this group need not hear of it. */
 export function settingKept({ requests }: Pick<Store, 'requests'>, request: SessionCallRequest, group: string): CallOutcome | undefined {
   const { method, uri, level, size, session } = request

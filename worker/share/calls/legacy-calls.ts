@@ -21,7 +21,7 @@ import type { SpreadCalls } from './spread-calls.ts'
 import type { Aside, RoutedCalls } from './routed-calls.ts'
 import type { SseSessions } from './sse-sessions.ts'
 import { keptRequest } from '../rows/kept-requests.ts'
-import { settingKept } from './kept-settings.ts'
+import { forgetSetting, settingKept } from './kept-settings.ts'
 import { sharedInitialize } from './shared-initialize.ts'
 import type { AskingWorkers } from '../clients/asking-workers.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
@@ -108,6 +108,7 @@ export class LegacyCalls {
     }
     if (link.sessionEra === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
+    if (request.isRetry === true) forgetSetting(store, request)
     const channel = this.#parts.opener.ready(session, link, isInitialize)
     const instead = this.#instead(request, link, channel)
     if (instead !== undefined) return this.#told(request, instead)

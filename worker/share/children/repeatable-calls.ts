@@ -36,8 +36,16 @@ const READS: ReadonlySet<string> = new Set([
   'completion/complete',
 ])
 
-/** Requests that only read what one process has: no other agent's is asked for it. */
-const READS_OF_PROCESS: ReadonlySet<string> = new Set(['ping', 'tasks/get', 'tasks/result', 'tasks/list'])
+/** Requests that only read what one process has, or set what may be set twice: no other agent's is asked for it. */
+const READS_OF_PROCESS: ReadonlySet<string> = new Set([
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'tasks/get',
+  'tasks/result',
+  'tasks/list',
+])
 
 export class RepeatableCalls {
   readonly #channels: GroupChannels

@@ -152,6 +152,10 @@ export class KeptRequests {
     return !isShared || this.subscribers(uri).length === 0
   }
 
+  dropLevel(session: string): void {
+    this.#sql.exec("DELETE FROM handshake WHERE session = ? AND purpose = 'level'", session)
+  }
+
   dropSubscription(session: string, uri: string): void {
     this.#sql.exec("DELETE FROM handshake WHERE session = ? AND purpose = 'subscribe' AND name = ?", session, uri)
   }

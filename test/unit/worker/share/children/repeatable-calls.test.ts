@@ -67,7 +67,15 @@ describe('RepeatableCalls', () => {
   })
 
   test('otherAgentFor() names no agent for what only one process has, which may be asked for it again', () => {
-    for (const method of ['ping', 'tasks/get', 'tasks/result', 'tasks/list']) {
+    for (const method of [
+      'ping',
+      'logging/setLevel',
+      'resources/subscribe',
+      'resources/unsubscribe',
+      'tasks/get',
+      'tasks/result',
+      'tasks/list',
+    ]) {
       expect(calls([]).otherAgentFor({ ...REQUEST, delivery: 'stream', method })).toBeUndefined()
       expect(calls([]).canRepeatNow({ ...CLIENT, method })).toBe(true)
     }
