@@ -275,19 +275,9 @@ export class ModernOnLegacy {
     if (logLevel !== undefined) this.#logLevels.tell(ch, link, logLevel)
     const outcome = this.#wait(request, group, link)
     const ra = encodeReturnAddress({ to: 'call', key })
+    const tag = typeof request.spread === 'object' ? request.spread.of : key
     const marks = { ...(token === undefined ? {} : { token }), ...this.#parts.repeatableCalls.marks(request) }
-    const header = {
-      type: 'call',
-      ch,
-      key,
-      method,
-      id,
-      ...marks,
-      ...namedOn(link, request),
-      ra,
-      tag: typeof request.spread === 'object' ? request.spread.of : key,
-      size,
-    } as const
+    const header = { type: 'call', ch, key, method, id, ...marks, ...namedOn(link, request), ra, tag, size } as const
     this.#parts.sender.send(link, header, request.body, request)
     return outcome
   }
