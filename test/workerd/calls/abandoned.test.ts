@@ -121,8 +121,11 @@ const KINDS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     const client = await SseClient.connect(share)
     agent.keeps.delete('initialize')
     await client.initialize()
-    await agent.callOf(() => client.post(CALL))
+    // Its stream is gone before it is accepted.
+    let refused: Promise<void> | undefined
+    await agent.callOf(() => void (refused = expect(client.post(CALL)).rejects.toThrow('404')))
     await client.events.cancel()
+    await refused
   },
   'a listen': async ({ share, agent }) => {
     agent.keeps.delete('initialize')
