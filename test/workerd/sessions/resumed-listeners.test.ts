@@ -253,6 +253,22 @@ describe('the GET stream', () => {
     expect(await again.next()).toBe(CHANGED)
   })
 
+  test('that has had what it missed is not told that it is gone when its agent is back after a cut', async () => {
+    const { share, agent, client, ch, seen, lastId } = await leftAfterChange()
+    const again = new EventReader(await client.resume(lastId))
+    const { to = '' } = await expectReplay(agent)
+    const missed = agent.notify(ch, PROMPTS_CHANGED)
+    agent.repeat({ ...missed, header: { ...missed.header, to } })
+    expect(await again.next()).toBe(PROMPTS_CHANGED)
+    await agent.leave()
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
+    const replay = await expectReplay(back)
+    expect(replay).toMatchObject({ after: seen.header.n, to })
+    back.send({ type: 'failed', ch, key: '0'.repeat(32), ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
+    back.notify(ch, CHANGED)
+    expect(await again.next()).toBe(CHANGED)
+  })
+
   test('whose client has not said where it was is not told that what it may have seen is gone', async () => {
     const { agent, client, ch } = await connected()
     const before = new EventReader(await client.listen())

@@ -107,15 +107,16 @@ export class Delivery {
 
   /**
    * The agent does not know the call of a resumed stream: the Worker that holds the request may be about to send it. Or what came for
-   * a GET stream is kept no more: whoever has not said what it has seen may have seen all of that, and is told nothing.
+   * a GET stream is kept no more: whoever has not said what it has seen may have seen all of that, and is told nothing; nor is one for
+   * which it came before, and is asked for again since its agent was cut off.
    */
   #eventsLost(sockets: readonly WebSocket[], address: ReturnAddress | undefined, frame: Uint8Array): void {
     const { streams } = this.#parts
     for (const socket of sockets) {
-      const { kind, isProbe, isMarked } = streams.attachmentOf(socket) ?? {}
+      const { kind, isProbe, isMarked, resume } = streams.attachmentOf(socket) ?? {}
+      const isMissed = isMarked === true && resume?.stage !== 'caught-up' && this.#routing.isOfThisRound(socket, address)
       if (kind === 'call' && isProbe !== true) this.#parts.clientFrames.failUnlessOnItsWay(socket, frame)
-      else if (kind !== 'listen' || (isMarked === true && this.#routing.isOfThisRound(socket, address)))
-        this.#parts.clientFrames.toSockets([socket], '', frame, 0)
+      else if (kind !== 'listen' || isMissed) this.#parts.clientFrames.toSockets([socket], '', frame, 0)
     }
   }
 
