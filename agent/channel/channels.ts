@@ -1,6 +1,6 @@
 /** All channels of one lane: opens and ends them within the child limit, and gives each frame of the lane's link to its channel. */
 import { failedFrame } from '../../protocol/failed-frame.ts'
-import type { Call, ChannelRelayFrame, Open } from '../../protocol/frame.ts'
+import { type Call, type ChannelRelayFrame, type Open, RELAY_OWNER } from '../../protocol/frame.ts'
 import type { Hello, Welcome } from '../../protocol/handshake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from '../limits.ts'
 import { CallLog } from './calls/call-log.ts'
@@ -88,16 +88,16 @@ export class Channels {
     return channel === undefined ? this.#receiveWithoutChannel(frame) : channel.receive(frame, body)
   }
 
-  /** How many calls run, other than listens. */
+  /** How many calls of clients run, other than listens. */
   get runningCalls(): number {
-    return [...this.#all()].reduce((sum, channel) => sum + channel.runningCalls, 0)
+    return this.#ofClients().reduce((sum, channel) => sum + channel.runningCalls, 0)
   }
 
-  /** Resolves when no call runs and all is sent, or with the signal. */
+  /** Resolves when no call of a client runs and all is sent, or with the signal. */
   async quiet(signal: AbortSignal): Promise<void> {
     const done = Promise.withResolvers<void>()
     const look = (): void => {
-      if (signal.aborted || [...this.#all()].every((channel) => channel.isQuiet)) done.resolve()
+      if (signal.aborted || this.#ofClients().every((channel) => channel.isQuiet)) done.resolve()
     }
     this.#quietWaiters.add(look)
     signal.addEventListener('abort', look, { once: true })
@@ -105,6 +105,11 @@ export class Channels {
     await done.promise
     this.#quietWaiters.delete(look)
     signal.removeEventListener('abort', look)
+  }
+
+  /** What the relay lists in its own name, and lists again, is not worth waiting for. */
+  #ofClients(): Channel[] {
+    return [...this.#all()].filter(({ owner }) => owner !== RELAY_OWNER)
   }
 
   /** Stops every channel; resolves when the processes are gone. */

@@ -6,7 +6,7 @@ import { isIdText } from '../../protocol/json/json-id.ts'
 import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json/json-skip.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
 import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
-import { OPEN_ASKS } from '../limits.ts'
+import { LAST_WORD_CHARS, OPEN_ASKS } from '../limits.ts'
 import type { LogFields } from '../log.ts'
 import { answerMessage } from './answer-message.ts'
 import { isListen, type RunningCall } from './calls/call-memory.ts'
@@ -121,6 +121,8 @@ export class ChildMessages {
     const answer = { kind: 'answer' as const, id: id.span, failed: kind === 'error', ...named, body }
     this.#outbox.add(answerMessage(call, answer), body, this.#context.now())
     if (kind === 'result') this.#tasks.answered(call, body, this.#context.now())
+    else if (call.method === 'initialize')
+      this.#warn('initialize.refused', { error: errorMessageIn(body), meaning: 'the server says so to whoever begins with it' })
     this.#intake.answered(call, answer)
   }
 
@@ -208,6 +210,17 @@ export class ChildMessages {
     this.#faults.set(event, count)
     if (count <= LOGGED_FIRST || count % LOGGED_EVERY === 0) this.#context.log.warn(event, { ch: this.#ch, count, ...fields })
   }
+}
+
+/** What an error says to people, as much as fits a line of the log. It is the server's own, and no part of a call. */
+function errorMessageIn(body: Uint8Array): string {
+  const error = findMember(body, 0, 'error')
+  const message = error === undefined ? undefined : findMember(body, error[0], 'message')
+  return message === undefined
+    ? ''
+    : Buffer.from(body.subarray(message[0] + 1, message[1] - 1))
+        .toString('utf8')
+        .slice(0, LAST_WORD_CHARS)
 }
 
 /** Where the answer to a listen repeats the id of the request. Undefined unless it is a string or number. */

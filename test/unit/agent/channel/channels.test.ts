@@ -3,7 +3,7 @@ import { CallMemory } from '../../../../agent/channel/calls/call-memory.ts'
 import { Channels } from '../../../../agent/channel/channels.ts'
 import { DEAD_CHANNEL_MS } from '../../../../agent/limits.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
-import type { AgentFrame } from '../../../../protocol/frame.ts'
+import { type AgentFrame, RELAY_OWNER } from '../../../../protocol/frame.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { FakeChild } from '../fake-child.ts'
 import { SILENT_LOG } from '../silent-log.ts'
@@ -36,8 +36,8 @@ class Agent {
     this.channels.attach({ writable: true, send: (frame) => this.sent.push(frame) }, { type: 'welcome', share: 's', unwanted })
   }
 
-  open(ch: string): void {
-    this.channels.receive({ type: 'open', ch, ids: 'keep', asks: 'pass' }, new Uint8Array(0))
+  open(ch: string, more: { readonly owner?: string } = {}): void {
+    this.channels.receive({ type: 'open', ch, ids: 'keep', asks: 'pass', ...more }, new Uint8Array(0))
   }
 
   close(ch: string): void {
@@ -237,6 +237,17 @@ describe('links', () => {
     agent.open('a')
     agent.call('a', 1, 'subscriptions/listen')
     await agent.channels.quiet(new AbortController().signal)
+  })
+
+  test('Channels.quiet() does not wait for what the relay asks in its own name', async () => {
+    const agent = new Agent()
+    agent.open('a', { owner: RELAY_OWNER })
+    agent.call('a', 1)
+    expect(agent.channels.runningCalls).toBe(0)
+    await agent.channels.quiet(new AbortController().signal)
+    agent.open('b', { owner: 'client:1' })
+    agent.call('b', 2)
+    expect(agent.channels.runningCalls).toBe(1)
   })
 
   test('Channels.stop() resolves when all children are gone', async () => {

@@ -21,6 +21,17 @@ describe('lines', () => {
     expect(scene.logged.filter((line) => line.includes('unknown_answer'))).toHaveLength(4)
   })
 
+  test('ChildMessages has the log say why a server refuses initialize, and nothing of other errors', () => {
+    verifies('promise.8.failing-start')
+    const scene = new TestChannel()
+    scene.call(1, '0', { method: 'initialize' })
+    scene.child.says({ jsonrpc: '2.0', id: 0, error: { code: -32603, message: 'API_KEY is not set' } })
+    scene.call(2, '5')
+    scene.child.says({ jsonrpc: '2.0', id: 5, error: { code: -32603, message: 'private' } })
+    expect(scene.logged.filter((line) => line.includes('initialize.refused'))).toEqual([expect.stringContaining('API_KEY is not set')])
+    expect(scene.logged.join('')).not.toContain('private')
+  })
+
   test('ChildMessages takes an id whose type the server has changed, where it can mean one call only', () => {
     verifies('promise.1.odd-servers', 'promise.1.ids-distinct')
     const scene = new TestChannel()
