@@ -55,7 +55,7 @@ export class SentAgain {
   /** What is missing on a listening stream has begun to come. */
   #caughtUp(socket: WebSocket): void {
     const { kind, resume } = this.#streams.attachmentOf(socket) ?? {}
-    if (kind !== 'listen' || resume === undefined || resume.stage === 'caught-up') return
+    if ((kind !== 'listen' && kind !== 'session') || resume === undefined || resume.stage === 'caught-up') return
     this.#streams.markResume(socket, { ...resume, stage: 'caught-up' })
   }
 }
