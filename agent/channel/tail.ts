@@ -7,7 +7,10 @@ import { HeldMessages } from './held-messages.ts'
 import { belongsToNoCall, byOrder, isFailure, isMessage, type KeptFrame } from './kept-frame.ts'
 
 export class Tail {
-  #frames: KeptFrame[] = []
+  /** By their order, and in it: the oldest go without the others being moved. */
+  #frames = new Map<number, KeptFrame>()
+  /** No frame here is older. */
+  #oldestOrder = 0
   #bytes = 0
   /** What was asked before all of these, and is open: who asks waits, however much is said meanwhile. */
   readonly #openAsks = new HeldMessages((dropped) => this.forgotten(dropped))
@@ -20,14 +23,17 @@ export class Tail {
 
   /** Takes the channel's newest frame. */
   push(kept: KeptFrame): void {
-    this.#frames.push(kept)
+    if (this.#frames.size === 0) this.#oldestOrder = kept.order
+    this.#frames.set(kept.order, kept)
     this.#bytes += kept.body.length
   }
 
   /** Takes what is older than other frames here. */
   putBack(frames: readonly KeptFrame[]): void {
     if (frames.length === 0) return
-    this.#frames = [...this.#frames, ...frames].toSorted(byOrder)
+    const all = [...this.#frames.values(), ...frames].toSorted(byOrder)
+    this.#frames = new Map(all.map((kept) => [kept.order, kept]))
+    this.#oldestOrder = all[0]?.order ?? 0
     for (const { body } of frames) this.#bytes += body.length
   }
 
@@ -37,19 +43,17 @@ export class Tail {
   }
 
   message(n: number): KeptFrame | undefined {
-    return this.#frames.find((kept) => isMessage(kept, n))
+    return this.where((kept) => isMessage(kept, n))[0]
   }
 
   where(wanted: (kept: KeptFrame) => boolean): readonly KeptFrame[] {
-    return this.#frames.filter(wanted)
+    return [...this.#frames.values()].filter(wanted)
   }
 
   /** Takes out what is wanted, in order. */
   take(wanted: (kept: KeptFrame) => boolean): readonly KeptFrame[] {
-    const taken = this.#frames.filter(wanted)
-    if (taken.length === 0) return taken
-    this.#frames = this.#frames.filter((kept) => !wanted(kept))
-    for (const { body } of taken) this.#bytes -= body.length
+    const taken = this.where(wanted)
+    taken.forEach((kept) => this.#drop(kept))
     return taken
   }
 
@@ -61,7 +65,7 @@ export class Tail {
 
   /** The relay has all up to `n`. A failure counts as received once any later number is. */
   receipt(n: number): void {
-    for (const kept of this.#frames) {
+    for (const kept of this.#frames.values()) {
       if (kept.n > n) break
       if (kept.sent && (kept.n < n || !isFailure(kept.frame))) kept.receipted = true
     }
@@ -69,14 +73,13 @@ export class Tail {
 
   /** Forgets what is over the limits. Only age makes it forget what was not receipted. */
   trim(nowMs: number): void {
-    for (let first = this.#frames[0]; first !== undefined; first = this.#frames[0]) {
+    for (let first = this.#oldest(); first !== undefined; first = this.#oldest()) {
       const old = nowMs - first.bornMs > TAIL_MS
-      const over = this.#frames.length > TAIL_MESSAGES || this.#bytes > TAIL_BYTES
+      const over = this.#frames.size > TAIL_MESSAGES || this.#bytes > TAIL_BYTES
       // A relay that never sends receipts must not make us keep everything.
       const hopeless = this.#bytes > MAX_LINE_BYTES + CHANNEL_WINDOW_BYTES
       if (!first.sent || !(old || hopeless || (over && first.receipted))) return
-      this.#frames.shift()
-      this.#bytes -= first.body.length
+      this.#drop(first)
       if (first.frame.type === 'ask') this.#openAsks.add(first)
       else this.forgotten(first)
     }
@@ -88,8 +91,19 @@ export class Tail {
   }
 
   clear(): void {
-    this.#frames = []
+    this.#frames.clear()
     this.#openAsks.clear()
     this.#bytes = 0
+  }
+
+  #drop({ order, body }: KeptFrame): void {
+    this.#frames.delete(order)
+    this.#bytes -= body.length
+  }
+
+  #oldest(): KeptFrame | undefined {
+    if (this.#frames.size === 0) return undefined
+    while (!this.#frames.has(this.#oldestOrder)) this.#oldestOrder++
+    return this.#frames.get(this.#oldestOrder)
   }
 }
