@@ -61,7 +61,7 @@ export class Channel {
     this.#child = starts !== undefined && isOfOne ? starts.childFor(open.owner, handlers) : context.startChild(handlers)
     if (open.auth !== undefined) this.#child.authorize?.(open.auth)
     this.#beginning = new ChildBeginning(this.#child, context, this.owner)
-    this.#outbox = new Outbox(ch, (message) => this.#messages.undeliverable(message))
+    this.#outbox = new Outbox(ch, (message) => this.#messages.undeliverable(message), open.ids === 'assign')
     this.#intake = new Intake(open, context, this.#child, this.#outbox)
     const { log, now } = context
     const unfinished = (mostBytes: number): Uint8Array | undefined => this.#child.unfinished(mostBytes)

@@ -35,7 +35,7 @@ export class Outbox {
   #lastNumber = 0
   #queue: Sending[] = []
   #unsentBytes = 0
-  readonly #tail = new Tail()
+  readonly #tail: Tail
   /** By return address, of calls whose clients have come back, for which stream: all that is sent for them says so. */
   readonly #followed = new Map<string, string>()
   /** The same for the one stream that gets what belongs to no call. */
@@ -43,9 +43,10 @@ export class Outbox {
   /** No stream is open: what belongs to no call need not even be sent. */
   #parked = false
 
-  /** `onDropped` is told of a held message that had to give way. */
-  constructor(ch: string, onDropped: (message: ChildMessage) => void) {
+  /** `onDropped` is told of a held message that had to give way. `isShared`: of a child of several clients. */
+  constructor(ch: string, onDropped: (message: ChildMessage) => void, isShared = false) {
     this.#ch = ch
+    this.#tail = new Tail(isShared)
     this.#held = new HeldMessages((dropped) => {
       this.#tail.forgotten(dropped)
       if (!isFailure(dropped.frame)) onDropped(dropped.frame)

@@ -15,6 +15,12 @@ export class Tail {
   /** What was asked before all of these, and is open: who asks waits, however much is said meanwhile. */
   readonly #openAsks = new HeldMessages((dropped) => this.forgotten(dropped))
   #forgottenNumber = 0
+  readonly #isShared: boolean
+
+  /** `isShared`: of a child of several clients. */
+  constructor(isShared: boolean) {
+    this.#isShared = isShared
+  }
 
   /** Number of the newest message that belongs to no call and is not kept any more. */
   get forgottenNumber(): number {
@@ -85,9 +91,10 @@ export class Tail {
     }
   }
 
-  /** A frame is kept nowhere any more. */
+  /** A frame is kept nowhere any more. What a child of several logs for no call is nobody's, so that nobody misses it. */
   forgotten({ n, frame }: KeptFrame): void {
-    if (belongsToNoCall(frame)) this.#forgottenNumber = Math.max(this.#forgottenNumber, n)
+    const isNobodys = this.#isShared && frame.type === 'notification' && frame.method === 'notifications/message'
+    if (belongsToNoCall(frame) && !isNobodys) this.#forgottenNumber = Math.max(this.#forgottenNumber, n)
   }
 
   clear(): void {

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ChildMessage } from '../../../../agent/channel/kept-frame.ts'
+import { Outbox } from '../../../../agent/channel/outbox.ts'
 import { HELD_MESSAGES } from '../../../../agent/limits.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../../../protocol/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -175,6 +176,20 @@ test('Outbox.replayFor() tells a listening stream when older messages are gone, 
   expect(box.replayFor('s', { after: 1 }).incomplete).toBe(true)
   expect(box.replayFor('s', { after: 2 }).incomplete).toBe(false)
   expect(box.replayFor('a', { after: 0, key: 'k' }).incomplete).toBe(false)
+})
+
+test('Outbox.replayFor() does not tell a listening stream of a child of several that what is nobody’s is gone', () => {
+  for (const [message, incomplete] of [
+    [NOTE, false],
+    [{ type: 'notification', method: 'notifications/tools/list_changed' } as const, true],
+  ] as const) {
+    const box = new Outbox('c', () => {}, true)
+    add(box, TAIL_MESSAGES + 2, 1, message)
+    drain(box)
+    box.receipt(TAIL_MESSAGES + 2)
+    box.trim(0)
+    expect(box.replayFor('s', { after: 1 }).incomplete).toBe(incomplete)
+  }
 })
 
 test('Outbox.replayFor() tells a listening stream also when a held message had to give way', () => {
