@@ -2,13 +2,13 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { DIAL_MS } from '../../../../agent/limits.ts'
 import type { LinkEnd, LinkOptions } from '../../../../agent/link/link.ts'
 import { pollOnce } from '../../../../agent/link/poll-link.ts'
 import { splitBundle } from '../../../../protocol/bundle.ts'
 import { decodeAgentFrame } from '../../../../protocol/frame-codec.ts'
 import { decodeBatch, UnackedMessages } from '../../../../protocol/long-poll.ts'
 import { verifies } from '../../../requirements/verifies.ts'
+import { linkOptions, NO_HANDLERS } from '../link-options.ts'
 
 const TIMES = { pollTimeoutMs: 30_000, pollRetryMs: 1 }
 const PROBLEM = { 'content-type': 'application/problem+json' }
@@ -46,35 +46,7 @@ async function startRelay(answers: Readonly<Record<string, Answer>>): Promise<UR
 
 async function poll(url: URL, options: Partial<LinkOptions> = {}): Promise<{ readonly end: LinkEnd; readonly hasBegun: boolean }> {
   let hasBegun = false
-  const own: LinkOptions = {
-    url,
-    token: 't',
-    compress: false,
-    dialMs: DIAL_MS,
-    keepaliveMs: 60_000,
-    userAgent: 'test/1',
-    hello: () => ({
-      type: 'hello',
-      agent: 'a',
-      instance: 'i',
-      join: 'primary',
-      isolation: 'session',
-      product: 'p',
-      held: [],
-      channels: [],
-    }),
-    channels: { receive: () => undefined, flush: () => {} },
-    web: { size: 0, receive: () => undefined, flush: () => {} },
-    ready: Promise.resolve(),
-    signal: new AbortController().signal,
-    ...options,
-  }
-  const end = await pollOnce(
-    own,
-    TIMES,
-    { welcomed: () => {}, draining: () => {}, unaccepted: () => {}, metadataAsked: () => {} },
-    () => void (hasBegun = true),
-  )
+  const end = await pollOnce(linkOptions(url, options), TIMES, NO_HANDLERS, () => void (hasBegun = true))
   return { end, hasBegun }
 }
 

@@ -5,11 +5,11 @@ import { createServer as createSecureServer } from 'node:https'
 import { connect, type AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { afterEach, describe, expect, test } from 'vitest'
-import { DIAL_MS } from '../../../../agent/limits.ts'
 import { connectOnce, type LinkEnd, type LinkOptions } from '../../../../agent/link/link.ts'
 import { proxyFor } from '../../../../agent/link/proxy.ts'
 import { LINK_SUBPROTOCOL } from '../../../../protocol/handshake.ts'
 import { verifies } from '../../../requirements/verifies.ts'
+import { linkOptions, NO_HANDLERS } from '../link-options.ts'
 
 const pem = (name: string): string => readFileSync(new URL(`../../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8')
 const TRUST = { ca: [pem('ca')] }
@@ -77,25 +77,7 @@ async function startProxy(credentials?: string): Promise<{ readonly port: number
 }
 
 function dial(url: URL, options: Pick<LinkOptions, 'proxy' | 'tls'>): Promise<LinkEnd> {
-  const { signal } = new AbortController()
-  const channels = { receive: () => undefined, flush: () => {} }
-  const web = { size: 0, receive: () => undefined, flush: () => {} }
-  const hello = () =>
-    ({ type: 'hello', agent: 'a', instance: 'i', join: 'primary', isolation: 'session', product: 'p', held: [], channels: [] }) as const
-  const own = {
-    url,
-    token: 't',
-    compress: false,
-    dialMs: DIAL_MS,
-    keepaliveMs: 60_000,
-    userAgent: 'test/1',
-    ready: Promise.resolve(),
-    signal,
-  }
-  return connectOnce(
-    { ...own, hello, channels, web, ...options },
-    { welcomed: () => {}, unaccepted: () => {}, metadataAsked: () => {}, draining: () => {} },
-  )
+  return connectOnce(linkOptions(url, options), NO_HANDLERS)
 }
 
 const HERE = { kind: 'closed', code: 4005, reason: 'here' }
