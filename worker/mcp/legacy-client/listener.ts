@@ -12,6 +12,7 @@ import { decodeReturnAddress } from '../../contract/return-address.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE, type StreamControl, type StreamMark } from '../../contract/streams.ts'
 import { BEGINNING_KEEPALIVE_MS, KEEPALIVE_MS, MAX_REATTACHES } from '../../limits.ts'
+import { Newest } from '../../newest.ts'
 import { MAX_MADE_AGAIN } from '../../routing-limits.ts'
 import { changeMessages } from '../call/list-changes.ts'
 import { ListingRecorder } from '../call/listing-recorder.ts'
@@ -58,8 +59,8 @@ export class Listener {
   #beginning: ReturnType<typeof setInterval> | undefined
   /** Calls of an HTTP+SSE session that are made here, since they must be translated, or were made in vain. */
   readonly #translated = new Set<SessionCall>()
-  /** Keys of the latter, oldest first: what comes for these on the session's stream is of the try before. */
-  readonly #madeAgain = new Set<string>()
+  /** Keys of the latter: what comes for these on the session's stream is of the try before. */
+  readonly #madeAgain = new Newest<true>(MAX_MADE_AGAIN)
 
   /** `mark`: where a client that has come back had left off. */
   constructor(share: ShareClient, caller: Caller, kind: 'listen' | 'session' | 'return', signal: AbortSignal, mark?: StreamMark) {
@@ -104,7 +105,7 @@ export class Listener {
 
   #receive(header: AgentFrame, body: Uint8Array): void {
     const address = sessionAddress(header)
-    if (address !== undefined && 'key' in header && this.#madeAgain.has(header.key)) return this.#stream.taken(body.length)
+    if (address !== undefined && 'key' in header && this.#madeAgain.get(header.key) === true) return this.#stream.taken(body.length)
     const call = this.#callOf(header, address)
     call?.recorder?.record(header, body, { ...this.#caller, delivery: 'session' }, call.listed)
     if (!mayHearOf(this.#share, header)) return this.#stream.taken(body.length)
@@ -168,7 +169,7 @@ export class Listener {
 
   /** A call has begun whose answer will come on this stream. */
   #announce({ key, method, rawId, rawToken, restarted, agent, standby }: Extract<StreamControl, { type: 'pending' }>): void {
-    if (this.#madeAgain.has(key)) return
+    if (this.#madeAgain.get(key) === true) return
     const names = clientNames({ rawId, ...(rawToken === undefined ? {} : { rawToken }) })
     const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, method, canStandBy: true })
     if (this.#pending.size === 0) this.#pendingTicks = 0
@@ -208,9 +209,7 @@ export class Listener {
 
   /** A call that was announced is made here from now on: its client knows how far it has come. */
   #takeOver(key: string): { readonly names?: ClientNames } {
-    this.#madeAgain.add(key)
-    const [oldest] = this.#madeAgain
-    if (this.#madeAgain.size > MAX_MADE_AGAIN && oldest !== undefined) this.#madeAgain.delete(oldest)
+    this.#madeAgain.set(key, true)
     const names = [...this.#pending.values()].find((call) => call.key === key)
     if (names === undefined) return {}
     this.#pending.delete(names.rawId)

@@ -124,8 +124,8 @@ export class ResumedStreams {
   }
 
   /**
-   * Something new has come on a listening stream whose child serves others too, and perhaps ahead of what is missing: asks for that once
-   * more, with what has just come.
+   * Something new has come on a listening stream, perhaps ahead of what is missing there: asks for that once more, with what has just
+   * come.
    */
   askAgain(socket: WebSocket): void {
     const { streams, channels } = this.#parts

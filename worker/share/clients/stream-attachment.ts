@@ -12,8 +12,8 @@ export interface ChildPlace {
 export interface ResumePlace extends ChildPlace {
   readonly round: number
   /**
-   * Of a stream whose child serves others too, which says unasked what is new while what is old may be missing: nothing has come that
-   * was sent again, and so much is missing that it was asked for once more; or it has, and what is new follows in its order.
+   * Of a listening stream: nothing has come that was sent again for it, but something new, with which that was asked for once more; or
+   * it has begun to come, and what is new follows in its order.
    */
   readonly stage?: 'asked-again' | 'caught-up'
 }
