@@ -5,6 +5,9 @@ import { LEFT_SESSION_MS } from '../../worker/limits.ts'
 /** How long a request is under way before its client leaves: its server has it by then. */
 const UNDER_WAY_MS = 500
 
+/** Bounds what a client waits for: a call that hangs fails the measure by its name. */
+const ANSWER_MS = 60_000
+
 export interface Kind {
   readonly name: string
   readonly leave: (client: LeavingClient) => Promise<unknown>
@@ -57,7 +60,7 @@ export class LeavingClient {
     return this.leaveStream(this.#url.replace(/\/mcp$/, '/sse'))
   }
 
-  #fetch(body: object, headers: Record<string, string> = {}, signal: AbortSignal | null = null): Promise<Response> {
+  #fetch(body: object, headers: Record<string, string> = {}, signal = AbortSignal.timeout(ANSWER_MS)): Promise<Response> {
     const message = Array.isArray(body) ? body : { jsonrpc: '2.0', ...body }
     const own = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
     return fetch(this.#url, { method: 'POST', headers: { ...own, ...this.#session, ...headers }, body: JSON.stringify(message), signal })
