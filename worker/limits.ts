@@ -130,11 +130,8 @@ export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 /** Pause before a Worker asks again what it was not told: for a Share that is reset, or while an agent is leaving. */
 export const RETRY_MS = 1_000
 
-/**
- * How long one request to a Share waits for news of agents: a Worker may make 1,000 requests to objects for one of its own, and a
- * client's message may wait for half a minute, a hundred of them in a batch.
- */
-export const NEWS_WAIT_MS = 10_000
+/** How often a Worker that waits for an agent looks whether its client has left. */
+export const LEFT_LOOK_MS = 10_000
 
 /** What a session may subscribe to on a child that is listened to, in bytes of one request: it must pass without credit. */
 export const MAX_LISTEN_BYTES = 512 * 1024

@@ -1,8 +1,9 @@
 /** Decides how long a client's message waits for an agent that is away, and waits for news of agents. */
 import type { Failure } from '../../protocol/errors.ts'
-import { NEWS_WAIT_MS, RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
+import { LEFT_LOOK_MS, RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
 import type { Away } from '../contract/share-rpc.ts'
 import { pause, within } from '../within.ts'
+import { PassRefused } from './pass-refused.ts'
 import { type ShareClient } from './share-client.ts'
 import { isRetryable } from './reset-error.ts'
 
@@ -26,8 +27,8 @@ interface WhoWaits {
 }
 
 /**
- * Waits until an agent has come, but no longer than `maxMs`: at most NEWS_WAIT_MS over RPC, which keeps the Share awake, and then by a
- * socket, with which it may sleep. `isWanted`: whether anybody still waits for this.
+ * Waits until an agent has come, but no longer than `maxMs`: by a socket, with which the Share may sleep. `isWanted`: whether anybody still
+ * waits for this.
  */
 export async function agentNews(
   share: ShareClient,
@@ -38,9 +39,10 @@ export async function agentNews(
 ): Promise<void> {
   if (newsMark === undefined) return pause(RETRY_MS)
   try {
-    if (await share.agentNews(newsMark, Math.min(maxMs, NEWS_WAIT_MS), who.isResend)) return
-    if (maxMs > NEWS_WAIT_MS && isWanted()) await newsBySocket(share, newsMark, who, maxMs - NEWS_WAIT_MS, isWanted)
+    await newsBySocket(share, newsMark, who, maxMs, isWanted)
   } catch (error) {
+    // The call that is made then is told why.
+    if (error instanceof PassRefused) return
     // A Share that was reset is asked again at once: what its agents are at, nobody knows now.
     if (!isRetryable(error)) return pause(RETRY_MS)
     share.renew()
@@ -60,7 +62,7 @@ async function newsBySocket(
   const { promise, resolve } = Promise.withResolvers<true>()
   for (const event of ['close', 'error'] as const) socket.addEventListener(event, () => resolve(true))
   socket.accept()
-  for (let leftMs = maxMs; leftMs > 0 && isWanted(); leftMs -= NEWS_WAIT_MS)
-    if ((await within(Math.min(leftMs, NEWS_WAIT_MS), promise)) === true) return
+  for (let leftMs = maxMs; leftMs > 0 && isWanted(); leftMs -= LEFT_LOOK_MS)
+    if ((await within(Math.min(leftMs, LEFT_LOOK_MS), promise)) === true) return
   socket.close(1000)
 }

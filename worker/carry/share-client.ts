@@ -167,15 +167,6 @@ export class ShareClient {
     return isVerdict(told) ? false : told
   }
 
-  /** Resolves when it is worth asking again for an agent that was away, and after `maxMs` in any case. */
-  agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
-    return this.#admitted<boolean>(
-      (pass) => this.#stub.agentNews(pass, mark, maxMs, isResend),
-      // The call that is made then is told why.
-      () => true,
-    )
-  }
-
   /** Tells a client that has come back for a call that no agent gets it any more, and why. */
   async abandon(request: CallRequest, failure: Failure): Promise<void> {
     if (!('session' in request)) return

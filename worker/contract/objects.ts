@@ -62,8 +62,6 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   chunk(pass: Pass, key: string, offset: number, part: Uint8Array): Promise<Gated<boolean | undefined>>
   /** Ends a session (DELETE); false when the caller has no such session. */
   end(pass: Pass, caller: Caller): Gated<boolean> | Promise<Gated<boolean>>
-  /** For a Worker whose call found no agent: true once it is worth asking again, false when it is not after `maxMs`. */
-  agentNews(pass: Pass, mark: number, maxMs: number, isResend: boolean): Promise<Gated<boolean>>
   /** A call that its client has left, and that no agent has got, is not made any more: whoever has come back for it is told. */
   abandon(pass: Pass, caller: Caller, key: string, failure: Failure): Gated<void> | Promise<Gated<void>>
   /** Keeps what a server has answered, for the time when no agent is there. */

@@ -175,7 +175,7 @@ export interface Away {
   readonly isExpected: boolean
   /** Another is there, and takes over at the end of the grace time. */
   readonly isReplaceable?: boolean
-  /** State of the news at that time: `agentNews` waits for the next. */
+  /** State of the news at that time: a stream of kind `news` waits for the next. */
   readonly newsMark?: number
   /** How the call fails in the end; undefined: as AGENT_AWAY. */
   readonly failure?: Failure

@@ -113,7 +113,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const apart = (): readonly string[] => [...new Set([...store.sessions.principals(), ...store.tasks.principals()])].filter(isApart)
   const waiters = new Waiters(
     (waiter) => overdueCalls.end(waiter),
-    (root, exact) => streams.waitingOf(root, exact) + turns.waitingOf(root) + news.waitingOf(linkOf(root)),
+    (root, exact) => streams.waitingOf(root, exact) + turns.waitingOf(root),
     rootOf,
   )
   const ledger = new CreditLedger<Debtor>()

@@ -125,10 +125,6 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return this.#let(pass, () => this.#parts.serverEntries.obey(order, leafOf(pass), Date.now()))
   }
 
-  async agentNews(pass: Pass, mark: number, maxMs: number, isResend: boolean): Promise<Gated<boolean>> {
-    return this.#let(pass, () => this.#parts.news.after(mark, maxMs, isResend, leafOf(pass), pass.chain[0]))
-  }
-
   async abandon(pass: Pass, caller: Caller, key: string, failure: Failure): Promise<Gated<void>> {
     return this.#let(pass, () => {
       if (this.#isMade) this.#parts.legacyCalls.abandoned(caller, key, failure)

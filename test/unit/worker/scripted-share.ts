@@ -17,7 +17,6 @@ const RPCS: readonly Rpc[] = [
   'send',
   'chunk',
   'end',
-  'agentNews',
   'noteListing',
   'park',
   'parked',

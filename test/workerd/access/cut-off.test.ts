@@ -2,12 +2,12 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CLOSE } from '../../../protocol/handshake.ts'
-import { Share } from '../../../worker/share/share.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { CALL, underWay } from '../harness/busy-client.ts'
 import { HandshakeChild, postModern } from '../harness/handshake-child.ts'
 import { order } from '../harness/orders.ts'
 import {
+  awaitingNews,
   createClientToken,
   createShare,
   EventReader,
@@ -191,9 +191,8 @@ test('a call that waits for an agent that is away is told at once that its link 
   const client = new TestClient(share)
   await initialize(agent, client)
   await agent.leave(CLOSE.GOING_AWAY)
-  const news = vi.spyOn(Share.prototype, 'agentNews')
   const waiting = client.post(CALL)
-  await vi.waitFor(() => expect(news).toHaveBeenCalled())
+  await vi.waitFor(async () => expect(await awaitingNews(share)).toBe(1))
   await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`)
   expect(await refusedWith(await waiting)).toMatchObject({ status: 401, detail: 'This token was revoked.' })
 })

@@ -201,7 +201,6 @@ describe('each method of a Share', () => {
         'call',
         'send',
         'chunk',
-        'agentNews',
         'noteListing',
         'pin',
         'park',

@@ -2,7 +2,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GRACE_MS } from '../../../protocol/limits.ts'
-import { KEEPALIVE_MS, MOVE_AFTER_MS, NEWS_WAIT_MS } from '../../../worker/limits.ts'
+import { KEEPALIVE_MS, LEFT_LOOK_MS, MOVE_AFTER_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { heldTimers } from '../harness/held-timers.ts'
 import { createShare, EventReader, factsOf, resetShare, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
@@ -42,7 +42,7 @@ describe('a reset Share', () => {
     const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
-    const pauses = heldTimers(NEWS_WAIT_MS)
+    const pauses = heldTimers(LEFT_LOOK_MS)
     await resetShare(share)
     await vi.waitFor(() => expect(pauses.count).toBeGreaterThanOrEqual(1))
     await ScriptedAgent.connect(share, { instance: 'two' })

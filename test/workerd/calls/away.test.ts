@@ -1,11 +1,8 @@
 /** While no agent is there: what waits, what fails at once, and how. */
-import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
+import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
-import { NEWS_WAIT_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
-import { runClockFaster } from '../harness/fast-clock.ts'
-import { heldTimers } from '../harness/held-timers.ts'
-import { createShare, factsOf, stubOf, TestClient } from '../harness/relay.ts'
+import { awaitingNews, createShare, factsOf, stubOf, TestClient } from '../harness/relay.ts'
 import { bodyText, connected, ScriptedAgent, takeOver } from '../harness/scripted-agent.ts'
 
 afterEach(() => {
@@ -30,10 +27,9 @@ test('what waits for an agent goes to it as soon as that comes', async () => {
   verifies('promise.4.bounded-wait')
   const { share, agent, client, ch } = await connected()
   await agent.leave()
-  const pauses = heldTimers(NEWS_WAIT_MS)
   const called = client.post(CALL)
   const notified = client.post(CANCELLED)
-  await vi.waitFor(() => expect(pauses.count).toBeGreaterThanOrEqual(2))
+  await vi.waitFor(async () => expect(await awaitingNews(share)).toBe(2))
   const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
   back.answer((await back.expect('call')).header, '7', '{"waited":true}')
   back.send({ type: 'receipts', keys: [(await back.expect('notify')).header.key] })
@@ -41,21 +37,19 @@ test('what waits for an agent goes to it as soon as that comes', async () => {
   expect((await notified).status).toBe(202)
 })
 
-test('what waits longer waits by a socket, with which the object sleeps, and goes to the agent that comes then', async () => {
+test('what waits for an agent does so by a socket, with which the object sleeps, and goes to the agent that comes then', async () => {
   verifies('promise.6.no-rpc-for-ever', 'promise.4.bounded-wait')
   const { share, agent, client } = await connected()
   await agent.leave()
-  runClockFaster(8)
   const response = client.post(CALL)
-  const awaiting = (): Promise<number> => runInDurableObject(stubOf(share), (_, state) => state.getWebSockets('n').length)
-  await vi.waitFor(async () => expect(await awaiting()).toBe(1), { timeout: 60_000 })
+  await vi.waitFor(async () => expect(await awaitingNews(share)).toBe(1))
   const { incarnation } = (await factsOf(share)).counters
   await evictDurableObject(stubOf(share))
   expect((await factsOf(share)).counters.incarnation).not.toBe(incarnation)
   const back = await ScriptedAgent.connect(share, { instance: 'two' })
   back.answer(await takeOver(back), '7', '{"waited":true}')
   expect(await (await response).text()).toContain('waited')
-  await vi.waitFor(async () => expect(await awaiting()).toBe(0))
+  await vi.waitFor(async () => expect(await awaitingNews(share)).toBe(0))
 })
 
 test('a notification sent meanwhile gets its 202 when the agent has it', async () => {

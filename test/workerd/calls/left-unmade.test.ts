@@ -3,12 +3,12 @@ import { runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import { ShareClient } from '../../../worker/carry/share-client.ts'
-import { AWAY_WAIT_MS, TOLD_CALL_MS } from '../../../worker/limits.ts'
+import { AWAY_WAIT_MS, LEFT_LOOK_MS, TOLD_CALL_MS } from '../../../worker/limits.ts'
 import { ClientFrames } from '../../../worker/share/answers/client-frames.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { heldTimers } from '../harness/held-timers.ts'
 import { callAfterReplays, expectReplay, leaveUnmade } from '../harness/left-stream.ts'
-import { EventReader, stubOf } from '../harness/relay.ts'
+import { awaitingNews, EventReader, stubOf } from '../harness/relay.ts'
 import { BARE_SERVER, connected, ScriptedAgent } from '../harness/scripted-agent.ts'
 
 afterEach(() => {
@@ -32,15 +32,16 @@ test('a call that has found no agent in vain once more waits on, though its firs
   await agent.leave()
   setOn(GRACE_MS - AWAY_WAIT_MS / 4)
   await other.leave()
-  const asked = vi.spyOn(ShareClient.prototype, 'agentNews')
+  const opened = vi.spyOn(ShareClient.prototype, 'open')
+  const waits = (): number => opened.mock.calls.filter(([{ kind }]) => kind === 'news').length
   const events = new EventReader(await client.resume(await leaveUnmade(client)))
-  expect(asked).toHaveBeenCalledTimes(1)
+  await vi.waitFor(async () => expect([waits(), await awaitingNews(share)]).toEqual([1, 1]))
   const looked = vi.spyOn(ClientFrames.prototype, 'failUnlessOnItsWay')
   setOn(AWAY_WAIT_MS / 4)
   const late = heldTimers(TOLD_CALL_MS)
   await runDurableObjectAlarm(stubOf(share))
   // Its Worker was told that the first agent is lost, and has found no other.
-  await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(2))
+  await vi.waitFor(async () => expect([waits(), await awaitingNews(share)]).toEqual([2, 1]))
   setOn(TOLD_CALL_MS)
   late.end()
   // Another look, when it would have come to another agent.
@@ -55,17 +56,14 @@ test('a call that has found no agent in vain once more waits on, though its firs
 
 test('a call whose Worker has given up ends so, and is known not to have run', async () => {
   verifies('promise.3.says-executed')
-  const { agent, client } = await connected()
+  const { share, agent, client } = await connected()
   await agent.leave()
-  const wait = { isOver: false }
-  vi.spyOn(ShareClient.prototype, 'agentNews').mockImplementation(async () => {
-    while (!wait.isOver) await new Promise((resolve) => setTimeout(resolve, 5))
-    return false
-  })
+  const wait = heldTimers(LEFT_LOOK_MS)
   const events = new EventReader(await client.resume(await leaveUnmade(client)))
+  await vi.waitFor(async () => expect(await awaitingNews(share)).toBe(1))
   const setOn = clock()
   setOn(AWAY_WAIT_MS)
-  wait.isOver = true
+  wait.end()
   const message = JSON.parse((await events.next()) ?? '')
   expect(message).toMatchObject({ id: 7, error: { data: { code: 'AGENT_AWAY', executed: 'no' } } })
   expect(await events.next()).toBeUndefined()

@@ -14,11 +14,13 @@ export function heldTimers(heldMs: number): { readonly count: number; end(): voi
   return held
 }
 
-/** From now on timers of these lengths end at once, until what is returned is called. */
+/** From now on timers of these lengths end at once, until what is returned is called; those that are held are held. */
 export function shortTimers(...lengthsMs: readonly number[]): () => void {
-  const real = globalThis.setTimeout
+  const before = globalThis.setTimeout
+  const held = vi.isMockFunction(before) ? before.getMockImplementation() : undefined
+  const real = held ?? before
   const soon = (ms: number | undefined): number | undefined => (ms !== undefined && lengthsMs.includes(ms) ? 1 : ms)
   const mock = vi.spyOn(globalThis, 'setTimeout')
   mock.mockImplementation(((run: () => void, ms?: number) => real(run, soon(ms))) as typeof setTimeout)
-  return () => mock.mockRestore()
+  return () => void (held === undefined ? mock.mockRestore() : mock.mockImplementation(held))
 }

@@ -4,6 +4,7 @@ import { env, exports } from 'cloudflare:workers'
 import { passQuery } from '../../../worker/contract/trust/pass.ts'
 import type { StreamTarget } from '../../../worker/contract/streams.ts'
 import type { Pass } from '../../../worker/contract/trust/trust-rpc.ts'
+import { NEWS_TAG } from '../../../worker/share/clients/stream-tags.ts'
 import type { Share } from '../../../worker/share/share.ts'
 import { expectDescribed } from './api-document.ts'
 import type { ShareFacts } from '../../../worker/contract/share-admin.ts'
@@ -98,6 +99,11 @@ export async function factsOf(share: TestShare): Promise<ShareFacts> {
   const facts = await stubOf(share).admin({ op: 'describe' })
   if (facts === undefined) throw new Error('the share is gone')
   return facts
+}
+
+/** How many Workers wait there, each on a socket, for news of agents. */
+export function awaitingNews(share: TestShare): Promise<number> {
+  return runInDurableObject(stubOf(share), (_, state) => state.getWebSockets(NEWS_TAG).length)
 }
 
 /** Resets the object as a crash or a deploy does: its memory and all its sockets are lost, its rows stay. */

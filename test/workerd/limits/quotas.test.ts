@@ -9,9 +9,8 @@ import {
   MAX_SESSIONS_OF_PRINCIPAL,
   MAX_WAITING_CALLS_OF_PRINCIPAL,
 } from '../../../worker/limits.ts'
-import { AgentNews } from '../../../worker/share/agents/agent-news.ts'
-import { Turns } from '../../../worker/share/children/turns.ts'
 import { Streams } from '../../../worker/share/clients/streams.ts'
+import { Turns } from '../../../worker/share/children/turns.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { callTool, HandshakeChild } from '../harness/handshake-child.ts'
 import { createClientToken, createShare, EventReader, factsOf, linkIdOf, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
@@ -183,27 +182,42 @@ test('a call that waits by socket counts for its principal, until its stream has
   agent.notify(header.ch, '{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"x"}}', { ra: header.ra, sure: true })
   const events = new EventReader(await response)
   await events.next()
-  const waiting = (): Promise<number> =>
-    runInDurableObject(stubOf(share), (_, state) => {
-      const { principal } = state.storage.sql.exec<{ principal: string }>('SELECT principal FROM session').one()
-      return new Streams(state).waitingOf(principal)
-    })
-  expect(await waiting()).toBe(1)
+  expect(await waitingBySocket(share)).toBe(1)
   await evictDurableObject(stubOf(share))
-  expect(await waiting()).toBe(1)
+  expect(await waitingBySocket(share)).toBe(1)
   await events.cancel()
-  await vi.waitFor(async () => expect(await waiting()).toBe(0))
+  await vi.waitFor(async () => expect(await waitingBySocket(share)).toBe(0))
 })
 
+test('what waits for an agent counts for its principal, until one is there', async () => {
+  verifies('promise.10.own-first')
+  const { share, agent, client, ch } = await connected()
+  await agent.leave()
+  const response = client.post(PING)
+  await vi.waitFor(async () => expect(await waitingBySocket(share)).toBe(1))
+  const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
+  back.answer((await back.expect('call')).header, '1', '{}')
+  expect((await response).status).toBe(200)
+  await vi.waitFor(async () => expect(await waitingBySocket(share)).toBe(0))
+})
+
+/** What waits by socket for the principal that has the only session. */
+function waitingBySocket(share: TestShare): Promise<number> {
+  return runInDurableObject(stubOf(share), (_, state) => {
+    const { principal } = state.storage.sql.exec<{ principal: string }>('SELECT principal FROM session').one()
+    return new Streams(state).waitingOf(principal)
+  })
+}
+
 test.each([
-  ['its turn on a child', Turns.prototype, (link: string) => `client:${link}`],
-  ['an agent', AgentNews.prototype, (link: string) => link],
-])('a call that waits for %s counts for its principal: one more is refused, and nobody else', async (_, waits, nameOf) => {
+  ['for its turn on a child', Turns.prototype],
+  ['by a socket, as for an agent,', Streams.prototype],
+])('a call that waits %s counts for its principal: one more is refused, and nobody else', async (_, waits) => {
   verifies('promise.10.own-first')
   const child = await HandshakeChild.connect()
   const { share } = child
-  const root = nameOf(linkIdOf(share.clientToken))
-  vi.spyOn(waits, 'waitingOf').mockImplementation((of) => (of === root ? MAX_WAITING_CALLS_OF_PRINCIPAL : 0))
+  const root = `client:${linkIdOf(share.clientToken)}`
+  vi.spyOn(waits, 'waitingOf').mockImplementation((of: string) => (of === root ? MAX_WAITING_CALLS_OF_PRINCIPAL : 0))
   const call = (token: string): Promise<Response> => callTool(share, 'a', { token })
   expect(await (await call(share.clientToken)).json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY', executed: 'no' } } })
   expect(await (await call(await narrowed(share.clientToken))).json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY' } } })

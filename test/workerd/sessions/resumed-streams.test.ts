@@ -1,7 +1,7 @@
 /** Clients that come back with Last-Event-ID for the stream of a call. */
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { LATE_CALL_MS, NEWS_WAIT_MS, REATTACH_MS } from '../../../worker/limits.ts'
+import { LATE_CALL_MS, LEFT_LOOK_MS, REATTACH_MS } from '../../../worker/limits.ts'
 import { ShareClient } from '../../../worker/carry/share-client.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { heldTimers } from '../harness/held-timers.ts'
@@ -186,7 +186,7 @@ describe('a client that comes back', () => {
     const { share, agent, client } = await connected()
     const { events: first, primed } = await primedCall(client)
     await agent.expect('call')
-    const pauses = heldTimers(NEWS_WAIT_MS)
+    const pauses = heldTimers(LEFT_LOOK_MS)
     await resetShare(share)
     await vi.waitFor(() => expect(pauses.count).toBeGreaterThanOrEqual(1))
     await first.cancel()

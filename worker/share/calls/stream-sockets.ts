@@ -207,7 +207,6 @@ export class StreamSockets {
     return this.#parts.streams.awaitingNews().map(({ socket, attachment }) => ({
       resolve: () => closeQuietly(socket, STREAM_CLOSE.AGAIN, 'there is news of agents'),
       isResend: attachment.isResend === true,
-      link: attachment.link,
     }))
   }
 

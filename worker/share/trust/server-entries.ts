@@ -67,7 +67,7 @@ export class ServerEntries {
     if (order.op === 'begin') {
       const task = this.#begin(pins, nowMs)
       if (task !== undefined || order.awaitsAgent !== true) return task
-      return news.after(news.mark, HELLO_MS, false, link).then(() => this.#begin(pins, Date.now()))
+      return news.next(HELLO_MS, link).then(() => this.#begin(pins, Date.now()))
     }
     if (order.op === 'seen') return rows.putSeen(order.entries, nowMs) ? this.#relist(nowMs) : undefined
     // The object may have slept since it gave the task.

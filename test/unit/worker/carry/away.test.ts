@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { agentNews, awayLeftMs } from '../../../../worker/carry/away.ts'
-import { NEWS_WAIT_MS, RETRY_MS, TAKEOVER_WAIT_MS } from '../../../../worker/limits.ts'
+import { LEFT_LOOK_MS, RETRY_MS, TAKEOVER_WAIT_MS } from '../../../../worker/limits.ts'
 import { STREAM_CLOSE } from '../../../../worker/contract/streams.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { resetError, ScriptedShare } from '../scripted-share.ts'
@@ -39,61 +39,50 @@ describe('agentNews()', () => {
     return isOver
   }
 
-  test('ends with the news that the Share has', async () => {
-    const share = new ScriptedShare().on('agentNews', true)
-    expect(
-      await isOverAfter(
-        0,
-        agentNews(share.client, { kind: 'away', isExpected: true, newsMark: 4 }, { principal: 'p', isResend: true }, 20_000),
-      ),
-    ).toBe(true)
-    expect(share.asked.agentNews).toEqual([[4, NEWS_WAIT_MS, true]])
-  })
-
-  test('is a pause where the Share told of no mark, or fails', async () => {
-    const share = new ScriptedShare().on('agentNews', new Error('broken'))
-    expect(await isOverAfter(RETRY_MS - 1, agentNews(share.client, { kind: 'away', isExpected: true }, WHO, 20_000))).toBe(false)
-    expect(await isOverAfter(RETRY_MS - 1, agentNews(share.client, { kind: 'away', isExpected: true, newsMark: 4 }, WHO, 20_000))).toBe(
-      false,
-    )
-    expect(share.asked.agentNews).toHaveLength(1)
-  })
-
-  test('ends at once, with a new stub, when the Share was reset', async () => {
-    const share = new ScriptedShare().on('agentNews', resetError())
-    expect(await isOverAfter(0, agentNews(share.client, { kind: 'away', isExpected: true, newsMark: 4 }, WHO, 20_000))).toBe(true)
-    expect(share.stubs).toBe(2)
-  })
-
-  test('waits by a socket after NEWS_WAIT_MS, until that closes with the news', async () => {
+  test('waits by a socket, with which the Share may sleep, until that closes with the news', async () => {
     verifies('promise.6.no-rpc-for-ever')
-    const share = new ScriptedShare().on('agentNews', false)
+    const share = new ScriptedShare()
     const wait = agentNews(share.client, AWAY, { principal: 'p', isResend: true }, 20_000)
     expect(await isOverAfter(0, wait)).toBe(false)
     expect(share.opened).toEqual([{ kind: 'news', mark: '4', principal: 'p', isResend: 'true' }])
     share.socket.end(STREAM_CLOSE.AGAIN)
     expect(await isOverAfter(0, wait)).toBe(true)
-    expect(share.asked.agentNews).toHaveLength(1)
+    expect(share.opened).toHaveLength(1)
   })
 
   test('closes the socket when the time is over, or nobody waits for the message any more', async () => {
     for (const [isWanted, afterMs] of [
-      [true, 2 * NEWS_WAIT_MS],
-      [false, NEWS_WAIT_MS],
+      [true, 2.5 * LEFT_LOOK_MS],
+      [false, LEFT_LOOK_MS],
     ] as const) {
-      const share = new ScriptedShare().on('agentNews', false)
+      const share = new ScriptedShare()
       let asked = 0
-      const wait = agentNews(share.client, AWAY, WHO, 3 * NEWS_WAIT_MS, () => isWanted || ++asked < 3)
+      const wait = agentNews(share.client, AWAY, WHO, 2.5 * LEFT_LOOK_MS, () => isWanted || ++asked < 2)
       expect(await isOverAfter(afterMs - 1, wait)).toBe(false)
       expect(await isOverAfter(1, wait)).toBe(true)
       expect(share.socket.closedWith).toBe(1000)
     }
   })
 
-  test('asks no more where the time is over with NEWS_WAIT_MS, and soon again where the Share has no such socket', async () => {
-    const share = new ScriptedShare().on('agentNews', false, false).on('open', null)
-    expect(await isOverAfter(0, agentNews(share.client, AWAY, WHO, NEWS_WAIT_MS))).toBe(true)
-    expect(share.opened).toEqual([])
-    expect(await isOverAfter(RETRY_MS, agentNews(share.client, AWAY, WHO, 20_000))).toBe(true)
+  test('is a pause where the Share told of no mark, has no such socket, or fails', async () => {
+    const share = new ScriptedShare().on('open', null, new Error('broken'))
+    for (const away of [{ kind: 'away', isExpected: true } as const, AWAY, AWAY]) {
+      const wait = agentNews(share.client, away, WHO, 20_000)
+      expect(await isOverAfter(RETRY_MS - 1, wait)).toBe(false)
+      expect(await isOverAfter(1, wait)).toBe(true)
+    }
+    expect(share.opened).toHaveLength(2)
+  })
+
+  test('ends at once, with a new stub, when the Share was reset', async () => {
+    const share = new ScriptedShare().on('open', resetError())
+    expect(await isOverAfter(0, agentNews(share.client, AWAY, WHO, 20_000))).toBe(true)
+    expect(share.stubs).toBe(2)
+  })
+
+  test('ends at once where the holder is not let in any more: the call that is made then is told why', async () => {
+    const share = new ScriptedShare().on('open', { kind: 'refused', code: 'LINK_REVOKED' })
+    expect(await isOverAfter(0, agentNews(share.client, AWAY, WHO, 20_000))).toBe(true)
+    expect(share.stubs).toBe(1)
   })
 })

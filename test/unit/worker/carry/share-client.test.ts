@@ -86,8 +86,7 @@ describe('ShareClient', () => {
     const order = { group: 'g', key: 'k', filter: { resourceSubscriptions: [] } } as never
     for (const rejected of [share.client.open({ kind: 'call', key: 'k' }), share.client.subscribe(order), share.client.park(order)])
       await expect(rejected).rejects.toBeInstanceOf(PassRefused)
-    share.on('agentNews', verdict).on('parked', verdict).on('keptCall', verdict).on('chunk', verdict)
-    expect(await share.client.agentNews(1, 1, false)).toBe(true)
+    share.on('parked', verdict).on('keptCall', verdict).on('chunk', verdict)
     expect(await share.client.parked('h', 'p')).toBeUndefined()
     expect(await share.client.keptCall(CALLER, 'k')).toBeUndefined()
     expect(await share.client.chunk('k', 1, BODY)).toBe(false)
