@@ -38,9 +38,11 @@ describe('a sleeping Share', () => {
   })
 
   test('holds what finds no stream at the agent, and asks for it when one opens', async () => {
-    const { agent, client, ch } = await connected()
+    const { share, agent, client, ch } = await connected()
     agent.notify(ch, LIST_CHANGED)
     expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n: 2 })
+    // It does not remember over its sleep from where on something is held.
+    await evictDurableObject(stubOf(share))
     const events = new EventReader(await client.listen())
     expect((await agent.expect('resume')).header).toEqual({ type: 'resume', ch })
     await events.cancel()

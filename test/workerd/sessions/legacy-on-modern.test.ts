@@ -18,6 +18,7 @@ import {
 import { STREAM_CLOSE } from '../../../worker/contract/streams.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { postModern } from '../harness/handshake-child.ts'
+import { expectReplay } from '../harness/left-stream.ts'
 import { createShare, EventReader, factsOf, openStream, passOf, stubOf, TestClient } from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
@@ -187,8 +188,8 @@ describe('the listen of a session', () => {
     const changed = agent.notify(ch, marked('notifications/tools/list_changed'), { ra, sure: true })
     expect((await agent.expect('hold')).header.n).toBe(changed.header.n)
     const events = new EventReader(await client.listen())
-    await agent.expect('resume')
-    agent.repeat(changed)
+    const { to = '' } = await expectReplay(agent)
+    agent.repeat({ ...changed, header: { ...changed.header, to } })
     expect(JSON.parse((await events.next()) ?? '')).toEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed', params: {} })
     await events.cancel()
   })

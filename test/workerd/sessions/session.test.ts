@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Notify } from '../../../protocol/frame.ts'
 import { LEAVING_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
+import { expectReplay } from '../harness/left-stream.ts'
 import { createShare, EventReader, revokeShare, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
 import { bodyText, connected, ScriptedAgent } from '../harness/scripted-agent.ts'
 
@@ -114,18 +115,20 @@ describe('a message', () => {
     },
   )
 
-  test('of the child that was held is delivered even though a newer one went ahead of it', async () => {
+  test('of the child that was held comes before what is newer, so that no client takes it for seen', async () => {
+    verifies('promise.5.never-untaken')
     const { agent, client, ch } = await connected()
     const held = agent.notify(ch, TOOLS_CHANGED)
     await agent.expect('hold')
     const events = new EventReader(await client.listen())
-    await agent.expect('resume')
-    agent.notify(ch, PROMPTS_CHANGED)
-    agent.repeat(held)
-    expect([await events.next(), await events.next()]).toEqual([PROMPTS_CHANGED, TOOLS_CHANGED])
-    agent.repeat(held)
-    agent.notify(ch, PROMPTS_CHANGED)
-    expect(await events.next()).toBe(PROMPTS_CHANGED)
+    const { to = '', after } = await expectReplay(agent)
+    expect(after).toBe(held.header.n - 1)
+    // It was on its way before the agent was asked, and comes again.
+    const body = new TextEncoder().encode(PROMPTS_CHANGED)
+    const header = { ...held.header, ...agent.number(ch, body.length), size: body.length }
+    agent.sendUnfollowed(header, body)
+    for (const again of [held, { header, body }]) agent.repeat({ ...again, header: { ...again.header, to } })
+    expect([await events.next(), await events.next()]).toEqual([TOOLS_CHANGED, PROMPTS_CHANGED])
     await events.cancel()
   })
 })

@@ -114,7 +114,8 @@ export class Delivery {
     const { streams } = this.#parts
     for (const socket of sockets) {
       const { kind, isProbe, isMarked, resume } = streams.attachmentOf(socket) ?? {}
-      const isMissed = isMarked === true && resume?.stage !== 'caught-up' && this.#routing.isOfThisRound(socket, address)
+      const hasCaughtUp = resume?.stage === 'caught-up' || resume?.wasCaughtUp === true
+      const isMissed = isMarked === true && !hasCaughtUp && this.#routing.isOfThisRound(socket, address)
       if (kind === 'call' && isProbe !== true) this.#parts.clientFrames.failUnlessOnItsWay(socket, frame)
       else if (kind !== 'listen' || isMissed) this.#parts.clientFrames.toSockets([socket], '', frame, 0)
     }
@@ -124,13 +125,18 @@ export class Delivery {
   message(link: AgentLink, header: Message, frame: Uint8Array, body: Uint8Array): void {
     const found = this.#sentAgain.target(header, this.#routing.messageTarget(header))
     const target = found.kind === 'judge' && header.type === 'ask' ? this.#judged(header, frame, body, found.call) : found
-    if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
+    if (target.kind === 'hold') this.#hold(link, header)
     else this.#put(link, header, target, frame, body.length, body.length === header.size, false)
     if (target.kind === 'sockets') this.#untold(header, target)
     // Servers may ask for roots at any time: that says nothing about the call.
     const isTelling = header.type === 'ask' && header.sure === true && header.method !== 'roots/list'
     if (isTelling && isBridgedGroup(groupOf(header.ch))) this.#noteAsker(header.ra)
     this.#parts.creditGrants.acknowledge(link, header)
+  }
+
+  #hold(link: AgentLink, { ch, n }: Message): void {
+    sendFrame(link, { type: 'hold', ch, n })
+    this.#parts.untaken.held({ ch, n })
   }
 
   /** A child is gone: of what it has begun to say nothing more comes. */

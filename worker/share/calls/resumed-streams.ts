@@ -146,8 +146,11 @@ export class ResumedStreams {
       if (resume === undefined || session === undefined || socket.readyState !== WebSocket.OPEN) continue
       const isItsCall = kind === 'call' && agent === link.name && key !== undefined
       if (isItsCall) this.#ask(link, { key, session, resume })
-      else if (kind === 'listen' && groupOf(resume.ch) === group && channels.isCurrent(resume.ch, link))
-        this.#ask(link, { session, resume })
+      else if (kind === 'listen' && groupOf(resume.ch) === group && channels.isCurrent(resume.ch, link)) {
+        const behind = behindAgain(resume)
+        streams.markResume(socket, behind)
+        this.#ask(link, { session, resume: behind })
+      }
     }
   }
 
@@ -175,6 +178,11 @@ export class ResumedStreams {
     const which = call === undefined ? (isSse ? { calls: sessionCalls(session) } : {}) : { key: call.key, ra: encodeReturnAddress(call) }
     sendFrame(link, { type: 'replay', ch, after, to, ...which, ...(isAlone ? { follow: true } : {}) })
   }
+}
+
+/** What was on its way when the link was cut comes again, and what is new behind it. */
+function behindAgain({ stage, ...place }: ResumePlace): ResumePlace {
+  return stage === 'caught-up' ? { ...place, wasCaughtUp: true } : place
 }
 
 /** The group whose child a mark speaks of, or without a mark the one that serves the session now. */

@@ -222,7 +222,7 @@ export class StreamSockets {
     const group = channels.groupFor(session)
     const older = streams.listener(session.id)
     const changed = older === undefined ? undefined : streams.attachmentOf(older)?.changed
-    const untaken = this.#untakenBefore(session.id)
+    const untaken = this.#untakenBefore(session.id, group)
     streams.accept(socket, { kind, link, session: session.id, group })
     if (kind === 'listen') this.#parts.restartNews.streamOpened(socket, session.id, changed)
     const mark = kind === 'listen' ? readMark(query) : undefined
@@ -239,9 +239,9 @@ export class StreamSockets {
   }
 
   /** What the client of the session's stream before may have missed, be that open still or not; and what it was to be told while there was none. */
-  #untakenBefore(session: string): ChildPlace | undefined {
+  #untakenBefore(session: string, group: string): ChildPlace | undefined {
     const { streams, untaken, store } = this.#parts
-    const left = untaken.takeLeft(session)
+    const left = untaken.takeLeft(session, group)
     const older = streams.listener(session)
     const missed = older === undefined ? left : untaken.of(older, Date.now())
     const untold = store.untoldTasks.take(session, Date.now())

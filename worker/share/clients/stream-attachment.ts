@@ -16,6 +16,8 @@ export interface ResumePlace extends ChildPlace {
    * it has begun to come, and what is new follows in its order.
    */
   readonly stage?: 'asked-again' | 'caught-up'
+  /** It had caught up before its agent was cut off: what is asked for since then it may have had. */
+  readonly wasCaughtUp?: true
 }
 
 /** A child's messages on one stream, in spans of KEEPALIVE_MS: behind which number each span began, and when. */

@@ -3,6 +3,8 @@
  * only by writing to it, and what was written before that went nowhere. No I/O, no timers.
  */
 import { KEEPALIVE_MS, MAX_LEFT_STREAMS, UNTAKEN_MS } from '../../limits.ts'
+import { groupOf } from '../../contract/groups.ts'
+import { Newest } from '../../newest.ts'
 import type { Streams } from './streams.ts'
 import type { ChildPlace, StreamAttachment, UntakenSpans } from './stream-attachment.ts'
 
@@ -10,8 +12,10 @@ export class UntakenMessages {
   readonly #streams: Pick<Streams, 'attachmentOf' | 'markUntaken'>
   /** What the attachments say; undefined for a stream that is not kept account of. */
   readonly #known = new WeakMap<WebSocket, UntakenSpans | undefined>()
-  /** Places at which streams ended, by session; oldest first. */
-  readonly #left = new Map<string, ChildPlace>()
+  /** Places at which streams ended, by session. */
+  readonly #left = new Newest<ChildPlace>(MAX_LEFT_STREAMS)
+  /** Places behind which messages were held, by group, until one has gone out since. */
+  readonly #held = new Newest<ChildPlace>(MAX_LEFT_STREAMS)
 
   constructor(streams: Pick<Streams, 'attachmentOf' | 'markUntaken'>) {
     this.#streams = streams
@@ -23,6 +27,7 @@ export class UntakenMessages {
       if (!this.#known.has(socket)) this.#read(socket, this.#streams.attachmentOf(socket))
       const known = this.#known.get(socket)
       if (known === undefined) continue
+      this.#released(ch, n)
       const noted = withMessage(known, ch, n, nowMs)
       if (noted === known) continue
       this.#known.set(socket, noted)
@@ -41,23 +46,38 @@ export class UntakenMessages {
 
   /** A stream has ended at this place. Kept while the object is awake, the latest MAX_LEFT_STREAMS of them. */
   leave(session: string, place: ChildPlace): void {
-    this.#left.delete(session)
     this.#left.set(session, place)
-    const [oldest] = this.#left.keys()
-    if (this.#left.size > MAX_LEFT_STREAMS && oldest !== undefined) this.#left.delete(oldest)
   }
 
-  /** The place at which the session's last stream ended, once. */
-  takeLeft(session: string): ChildPlace | undefined {
-    const place = this.#left.get(session)
+  /** A message was held, since nobody has a stream for it: those that are opened now are to have it before all that is new. */
+  held({ ch, n }: { readonly ch: string; readonly n: number }): void {
+    const group = groupOf(ch)
+    this.#held.set(group, earlier(this.#held.get(group), { ch, after: n - 1 }))
+  }
+
+  /** The place at which the session's last stream ended, once, or behind which messages of its child are held. `group`: of that child. */
+  takeLeft(session: string, group: string): ChildPlace | undefined {
+    const [left, held] = [this.#left.get(session), this.#held.get(group)]
     this.#left.delete(session)
-    return place
+    return held === undefined ? left : earlier(left, held)
+  }
+
+  #released(ch: string, n: number): void {
+    if (this.#held.size === 0) return
+    const group = groupOf(ch)
+    const held = this.#held.get(group)
+    if (held?.ch === ch && n > held.after) this.#held.delete(group)
   }
 
   #read(socket: WebSocket, attachment: StreamAttachment | undefined): void {
     const isListener = attachment?.kind === 'listen' || attachment?.kind === 'session'
     this.#known.set(socket, isListener ? (attachment.untaken ?? { ch: '', spans: [] }) : undefined)
   }
+}
+
+/** The one of two places behind which more is missing; of two children, that of the later message. */
+function earlier(before: ChildPlace | undefined, { ch, after }: ChildPlace): ChildPlace {
+  return { ch, after: before?.ch === ch ? Math.min(before.after, after) : after }
 }
 
 /** The spans with a message more; the same object while that lies in the newest of them. */

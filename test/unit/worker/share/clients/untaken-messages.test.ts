@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { KEEPALIVE_MS, MAX_LEFT_STREAMS, UNTAKEN_MS } from '../../../../../worker/limits.ts'
 import { UntakenMessages } from '../../../../../worker/share/clients/untaken-messages.ts'
 import type { StreamAttachment, UntakenSpans } from '../../../../../worker/share/clients/stream-attachment.ts'
@@ -85,12 +85,37 @@ test('UntakenMessages knows after sleep what the attachment says, and nothing of
   expect(call.at(0)).toBeUndefined()
 })
 
-test('UntakenMessages.takeLeft() gives the place of a stream that ended once, and of the latest only', () => {
-  const { messages } = stream()
-  messages.leave('a', { ch: 'shared.1', after: 7 })
-  expect(messages.takeLeft('a')).toEqual({ ch: 'shared.1', after: 7 })
-  expect(messages.takeLeft('a')).toBeUndefined()
-  for (let index = 0; index <= MAX_LEFT_STREAMS; index++) messages.leave(`s${index}`, { ch: 'shared.1', after: index })
-  expect(messages.takeLeft('s0')).toBeUndefined()
-  expect(messages.takeLeft('s1')).toEqual({ ch: 'shared.1', after: 1 })
+describe('UntakenMessages.takeLeft()', () => {
+  test('gives the place of a stream that ended once, and of the latest only', () => {
+    const { messages } = stream()
+    messages.leave('a', { ch: 'shared.1', after: 7 })
+    expect(messages.takeLeft('a', 'shared')).toEqual({ ch: 'shared.1', after: 7 })
+    expect(messages.takeLeft('a', 'shared')).toBeUndefined()
+    for (let index = 0; index <= MAX_LEFT_STREAMS; index++) messages.leave(`s${index}`, { ch: 'shared.1', after: index })
+    expect(messages.takeLeft('s0', 'shared')).toBeUndefined()
+    expect(messages.takeLeft('s1', 'shared')).toEqual({ ch: 'shared.1', after: 1 })
+  })
+
+  test('gives the place behind which messages of the child are held to each stream that opens, until one of them is out', () => {
+    const { messages, sent } = stream()
+    messages.held({ ch: 's.1', n: 4 })
+    messages.held({ ch: 's.1', n: 6 })
+    messages.leave('s', { ch: 's.1', after: 5 })
+    expect([messages.takeLeft('s', 's'), messages.takeLeft('s', 's')]).toEqual([
+      { ch: 's.1', after: 3 },
+      { ch: 's.1', after: 3 },
+    ])
+    expect(messages.takeLeft('s', 'other')).toBeUndefined()
+    sent(3, 0)
+    expect(messages.takeLeft('s', 's')).toEqual({ ch: 's.1', after: 3 })
+    sent(4, 0)
+    expect(messages.takeLeft('s', 's')).toBeUndefined()
+  })
+
+  test('knows nothing of what a child held that was there before', () => {
+    const { messages } = stream()
+    messages.held({ ch: 's.1', n: 4 })
+    messages.held({ ch: 's.2', n: 6 })
+    expect(messages.takeLeft('s', 's')).toEqual({ ch: 's.2', after: 5 })
+  })
 })
