@@ -1,5 +1,5 @@
 /** Which shares' agents pass on what clients show for the server itself, as this isolate knows. The Share looks again before anything of it is sent. */
-import type { PassingVerdict } from '../contract/share-rpc.ts'
+import type { PassingVerdict } from '../contract/passing.ts'
 import { MAX_PASSING_SHARES, PASSING_MS } from '../trust-limits.ts'
 import { Newest } from '../newest.ts'
 import { isRetryable } from './reset-error.ts'

@@ -108,6 +108,11 @@ export class ShareStream {
     this.#socket?.send(JSON.stringify({ type: 'waiting' } satisfies StreamControl))
   }
 
+  /** Tells the Share that the answers of these calls have reached the client. */
+  answered(keys: readonly string[]): void {
+    this.#socket?.send(JSON.stringify({ type: 'answered', keys } satisfies StreamControl))
+  }
+
   /** `code`: LEFT where the client has gone before it had everything. */
   close(code: number = NORMAL_CLOSE): void {
     this.#socket?.close(code)

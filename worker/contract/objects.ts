@@ -1,4 +1,5 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
+import type { PassingVerdict } from './passing.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import type { ApprovalNote, HoldOrder } from './trust/approvals.ts'
 import type { ListingOrder } from './listings.ts'
@@ -37,7 +38,6 @@ import type {
   LeftOrder,
   ParkOrder,
   ParkedRow,
-  PassingVerdict,
   SendOutcome,
   SendRequest,
   SubscribeOrder,

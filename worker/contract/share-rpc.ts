@@ -6,7 +6,6 @@ import type { DeclaredClient } from '../bridge/capabilities.ts'
 import type { Holdable, Held } from './trust/approvals.ts'
 import type { ToldOfCall } from './call-records.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
-import type { Metadata } from '../../protocol/metadata-frames.ts'
 import type { Span } from '../../protocol/json/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
 import type { ListPart, ListsToJoin, SpreadPart } from './call-parts.ts'
@@ -81,6 +80,8 @@ export interface SessionCallRequest extends CallFacts, Caller {
   readonly delivery: 'stream' | 'single' | 'session'
   /** The client has left: its answer waits in the agent until it comes back. */
   readonly isLeft?: boolean
+  /** It was handed on to the Worker of an HTTP+SSE session's stream, which lets it go with that. */
+  readonly isHandedOn?: true
   /** Of `session`: the client may not make it, and is told so on its stream. */
   readonly refusal?: Failure
   /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
@@ -212,7 +213,7 @@ export type CallOutcome =
     }
   /** More than one frame comes: open the call's stream socket, where they wait. */
   | { readonly kind: 'stream'; readonly restarted: boolean; readonly listed?: string }
-  /** The call's stream socket has taken over. */
+  /** The call's stream socket has taken over; or another Worker, of a call that was handed on. */
   | { readonly kind: 'moved' }
   /** The answer will come on the session's stream. */
   | { readonly kind: 'accepted' }
@@ -275,12 +276,6 @@ export interface CancelRequest {
   /** Key of the call. */
   readonly call: string
 }
-
-/** Whether the agents of a share pass on what its clients show for the server itself; `away` while none is there. */
-export type PassingVerdict = 'passes' | 'refuses' | 'away'
-
-/** The server's resource metadata as a JSON text, or why there is none. */
-export type PassedMetadata = { readonly json: string } | { readonly lacks: NonNullable<Metadata['lacks']> | 'agent' | 'passing' }
 
 /** A request without session and without a credential is over: nobody else is served by its child. */
 export interface LeftOrder {

@@ -119,8 +119,8 @@ export type WebControl =
   /** Share to Worker: what its client may do has changed. */
   | { readonly type: 'grant'; readonly facts: GrantFacts }
 
-/** How a call was made before under its key: it has not run (`unrun`), or may have, and may run twice (`repeatable`). */
-export type MadeBefore = 'unrun' | 'repeatable'
+/** How a call was made before under its key: it has not run (`unrun`), may have, and may run twice (`repeatable`), or may be with an agent, which knows it by its key (`sent`). */
+export type MadeBefore = 'unrun' | 'repeatable' | 'sent'
 
 /** Text messages on stream sockets. */
 export type StreamControl =
@@ -130,6 +130,8 @@ export type StreamControl =
   | { readonly type: 'taken'; readonly bytes: number }
   /** Worker to Share: a call of this session's stream has waited for a while; is its agent still there? */
   | { readonly type: 'waiting' }
+  /** Worker to Share: the answers of these calls, which it was to make itself, have reached its client. */
+  | { readonly type: 'answered'; readonly keys: readonly string[] }
   /** Share to Worker: credit is withheld because of this client, report what it takes at once. */
   | { readonly type: 'sync' }
   /** Share to the Worker of a session's stream: write something to the client, to find out whether it has left. */

@@ -1,6 +1,6 @@
 /** `/.well-known/oauth-protected-resource/s/<share>/k/<key>/mcp`: where the clients of a server that signs them in by itself do that (RFC 9728), in the server's own words but for the URL of what is protected. */
 import { resourceAt } from '../access/share-site.ts'
-import type { PassedMetadata } from '../contract/share-rpc.ts'
+import type { PassedMetadata } from '../contract/passing.ts'
 import { settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
 import { behindDoor } from './streamable-http.ts'

@@ -187,7 +187,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const modernCalls = new ModernCalls({ ...answers, modernOnLegacy })
   const legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
   const resumedStreams = new ResumedStreams({ ...answers, sessions })
-  const streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
+  const streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams, sseSessions })
   const keptMeters = new KeptMeters({ sql: ctx.storage.sql, isKept })
   const ended = (call: EndedCall, key: string): void => {
     callLedger.record(call)

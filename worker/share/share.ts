@@ -1,4 +1,5 @@
 /** The Durable Object of one share: the only state that two requests must agree on. It lets in whom the gate lets in, and its parts decide. */
+import type { PassingVerdict } from '../contract/passing.ts'
 import { DurableObject } from 'cloudflare:workers'
 import type { Failure } from '../../protocol/errors.ts'
 import { ANONYMOUS, CLOSE, PING, PONG } from '../../protocol/handshake.ts'
@@ -22,7 +23,6 @@ import type {
   LeftOrder,
   ParkedRow,
   ParkOrder,
-  PassingVerdict,
   SendOutcome,
   SendRequest,
   SubscribeOrder,

@@ -1,5 +1,6 @@
 /** Sessions of the handshake era on a child of revision 2026-07-28, in the real runtime. */
-import { describe, expect, test } from 'vitest'
+import { runDurableObjectAlarm } from 'cloudflare:test'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   ASKS,
   CALL,
@@ -22,6 +23,12 @@ import { expectReplay } from '../harness/left-stream.ts'
 import { createShare, EventReader, factsOf, openStream, passOf, stubOf, TestClient } from '../harness/relay.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
+import { runClockFaster } from '../harness/fast-clock.ts'
+import { SseSessions } from '../../../worker/share/calls/sse-sessions.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 describe('initialize', () => {
   test('is answered from server/discover, in the revision of the client, and offers levels and subscriptions', async () => {
@@ -247,6 +254,84 @@ describe('a child for all sessions', () => {
 })
 
 describe('over HTTP+SSE', () => {
+  /** A session of a client that is there. */
+  async function begun() {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { era: 'modern' })
+    const client = await SseClient.connect(share)
+    await client.post(initializeText(ELICITS).replace('2025-11-25', '2024-11-05'))
+    await agent.expect('open')
+    await discovered(agent, MUTE)
+    await client.next()
+    return { share, agent, client }
+  }
+
+  test('a call that is posted again, since it was not clear that its client is there, is made once', async () => {
+    verifies('promise.2.sse-taken')
+    const { agent, client } = await begun()
+    vi.spyOn(SseSessions.prototype, 'heard').mockImplementationOnce(async (_, made) => {
+      await made
+      return { kind: 'unheard' }
+    })
+    await client.post(CALL)
+    const first = await agent.expect('call')
+    agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+    await client.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 8, result: {} })
+    expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])
+    await client.events.cancel()
+  })
+
+  test('a call whose stream breaks is asked for by its key on the next one, and answered there', async () => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client } = await begun()
+    await client.post(CALL)
+    const first = await agent.expect('call')
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+    const back = await SseClient.connect(share, client.streamId)
+    await agent.expect('resume')
+    const again = await agent.expect('call')
+    expect(again.header.key).toBe(first.header.key)
+    agent.answer(again.header, '2', '{"resultType":"complete","content":[]}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+    await back.events.cancel()
+  })
+
+  test('an answer that went onto a stream which went nowhere comes again on the next one', async () => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client } = await begun()
+    await client.post(CALL)
+    const first = await agent.expect('call')
+    agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+    await client.next()
+    const back = await SseClient.connect(share, client.streamId)
+    await agent.expect('resume')
+    const again = await agent.expect('call')
+    expect(again.header.key).toBe(first.header.key)
+    agent.answer(again.header, '2', '{"resultType":"complete","content":[]}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+    await back.events.cancel()
+  })
+
+  test('an answer that has surely reached its client is not asked for again', async () => {
+    runClockFaster(16)
+    const { share, agent, client } = await begun()
+    const answered = vi.spyOn(SseSessions.prototype, 'answered')
+    await client.post(CALL)
+    const first = await agent.expect('call')
+    agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+    await client.next()
+    await vi.waitFor(() => expect(answered).toHaveBeenCalledWith(expect.arrayContaining([first.header.key])), { timeout: 20_000 })
+    const back = await SseClient.connect(share, client.streamId)
+    await back.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 8, result: {} })
+    expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])
+    await back.events.cancel()
+  })
+
   test('initialize, calls and questions go through the one stream', async () => {
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share, { era: 'modern' })

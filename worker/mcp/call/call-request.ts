@@ -27,6 +27,14 @@ export function clientOf({ principal, group, capabilities, declared, clientInfo,
   }
 }
 
+/**
+ * Whether a call goes on when its client has left, which comes back to it: one of a session does, and would be lost if its Worker ended before an agent has it;
+ * but not one that was handed on, which goes with the stream.
+ */
+export function goesOnAlone(request: SessionCallRequest | GroupCallRequest): boolean {
+  return 'session' in request && request.method !== 'initialize' && request.delivery === 'stream' && request.isHandedOn !== true
+}
+
 /** The call of a session. */
 export function callRequest(caller: Caller, message: ClientMessage, delivery: SessionCallRequest['delivery']): SessionCallRequest {
   const { uri } = message.facts

@@ -17,6 +17,7 @@ import { log } from '../../log.ts'
 import { pause } from '../../within.ts'
 import { judgeFor } from '../policy/bounds.ts'
 import { LoggedCall } from './call-log.ts'
+import { goesOnAlone } from './call-request.ts'
 import { CallStream, type TryVerdict } from './call-stream.ts'
 import { isFinal, type Item, type ItemSource } from './item.ts'
 import { changesHeard } from './list-changes.ts'
@@ -88,9 +89,7 @@ export class Courier implements ItemSource {
   }
 
   close(): void {
-    const isInitialize = this.#request.method === 'initialize'
-    // A session's call goes on without its client. One that no agent has yet would be lost if this Worker ended.
-    if (!isInitialize && !this.#isDone && 'session' in this.#request && this.#request.delivery === 'stream') {
+    if (!this.#isDone && goesOnAlone(this.#request)) {
       this.#isLeft = true
       waitUntil(this.#running.then(() => this.#failure && this.#share.abandon(this.#request, this.#failure)))
     }
@@ -98,7 +97,8 @@ export class Courier implements ItemSource {
     this.#owner?.close()
     this.#stream.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
     // The Share learns by its stream that a session has no client that knows of it.
-    if (isInitialize && this.#isCalling && !this.#stream.isOpen) waitUntil(this.#stream.read().catch(() => undefined))
+    if (this.#request.method === 'initialize' && this.#isCalling && !this.#stream.isOpen)
+      waitUntil(this.#stream.read().catch(() => undefined))
   }
 
   /** Whether its owner must have allowed it. */
@@ -158,7 +158,7 @@ export class Courier implements ItemSource {
         ;({ restarted: this.#restarted, listed: this.#listed } = outcome)
         return this.#readDueStream()
       case 'moved':
-        return this.#stream.read()
+        return 'isHandedOn' in this.#request && this.#items.isOver ? 'done' : this.#stream.read()
       case 'replaced':
         this.close()
         return 'done'

@@ -37,7 +37,7 @@ export class CallTries {
     const tries = new CallTries()
     if (before === undefined) return tries
     tries.begin(nowMs)
-    tries.end(before === 'repeatable' ? tries.repeat(nowMs) : 'again', nowMs)
+    tries.end(before === 'unrun' ? 'again' : tries.repeat(nowMs), nowMs)
     return tries
   }
 

@@ -30,7 +30,7 @@ interface LeftCall extends Attempt {
 interface HandedOn {
   /** With which it came, and was charged. */
   readonly key: string
-  /** It was made under that key, in vain. */
+  /** It was made under that key. */
   readonly before?: MadeBefore
   /** What its client calls it, and how far it has come. */
   readonly names?: ClientNames
@@ -119,8 +119,8 @@ export class SessionCall implements Exchange {
     const named = { rawId: id?.raw ?? 'null', ...(requestToken === undefined ? {} : { rawToken: requestToken.raw }) }
     const { key: chargedAs, before, names = clientNames(named) } = handedOn ?? {}
     const posted = { message, delivery, ...(chargedAs === undefined ? {} : { chargedAs }) }
-    // Only under its key it is known that it was made.
-    const key = before === undefined || chargedAs === undefined ? callKey(isInspected(message)) : chargedAs
+    // By its key it is known that it was made, whoever makes it.
+    const key = chargedAs ?? callKey(isInspected(message))
     return new SessionCall(share, caller, { key, what }, names, posted, before)
   }
 

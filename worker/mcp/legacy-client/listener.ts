@@ -12,12 +12,9 @@ import { decodeReturnAddress } from '../../contract/return-address.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE, type StreamControl, type StreamMark } from '../../contract/streams.ts'
 import { BEGINNING_KEEPALIVE_MS, KEEPALIVE_MS, MAX_REATTACHES } from '../../limits.ts'
-import { Newest } from '../../newest.ts'
-import { MAX_MADE_AGAIN } from '../../routing-limits.ts'
 import { changeMessages } from '../call/list-changes.ts'
 import { ListingRecorder } from '../call/listing-recorder.ts'
 import { standbyAnswer } from '../call/standby-answer.ts'
-import { readPosted } from '../message.ts'
 import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { heldFrom } from '../pinning/held-entries.ts'
 import { boundedStandby } from '../policy/pinned-answer.ts'
@@ -26,8 +23,7 @@ import { EventIds } from '../response/event-ids.ts'
 import { type ClientNames, clientNames, FrameWriter } from '../response/frame-writer.ts'
 import { FRAMINGS, MessageWriter } from '../response/message-writer.ts'
 import { initializeResponse, resultResponse } from '../response/own-answers.ts'
-import { writeItems } from '../response/respond.ts'
-import { SessionCall } from './call.ts'
+import { HandedOnCalls } from './handed-on-calls.ts'
 
 const encoder = new TextEncoder()
 
@@ -57,10 +53,8 @@ export class Listener {
   readonly #ticker: ReturnType<typeof setInterval>
   /** While `initialize` waits for its answer. */
   #beginning: ReturnType<typeof setInterval> | undefined
-  /** Calls of an HTTP+SSE session that are made here, since they must be translated, or were made in vain. */
-  readonly #translated = new Set<SessionCall>()
-  /** Keys of the latter: what comes for these on the session's stream is of the try before. */
-  readonly #madeAgain = new Newest<true>(MAX_MADE_AGAIN)
+  /** Calls of an HTTP+SSE session that are made here. */
+  readonly #handedOn: HandedOnCalls
 
   /** `mark`: where a client that has come back had left off. */
   constructor(share: ShareClient, caller: Caller, kind: 'listen' | 'session' | 'return', signal: AbortSignal, mark?: StreamMark) {
@@ -79,6 +73,7 @@ export class Listener {
       },
       mark,
     )
+    this.#handedOn = new HandedOnCalls(share, caller, this.messages, (keys) => this.#stream.answered(keys))
     this.#lists = new BoundedLists(share, (bytes) => this.#stream.taken(bytes), heldFrom(share, caller.session))
     const ids = kind === 'listen' ? EventIds.ofSession(caller.session) : undefined
     this.#frames = new FrameWriter(
@@ -105,7 +100,7 @@ export class Listener {
 
   #receive(header: AgentFrame, body: Uint8Array): void {
     const address = sessionAddress(header)
-    if (address !== undefined && 'key' in header && this.#madeAgain.get(header.key) === true) return this.#stream.taken(body.length)
+    if (address !== undefined && 'key' in header && this.#handedOn.isMadeAgain(header.key)) return this.#stream.taken(body.length)
     const call = this.#callOf(header, address)
     call?.recorder?.record(header, body, { ...this.#caller, delivery: 'session' }, call.listed)
     if (!mayHearOf(this.#share, header)) return this.#stream.taken(body.length)
@@ -160,7 +155,7 @@ export class Listener {
       case 'standby':
         return void this.#standBy(control)
       case 'translate':
-        return this.#translate(control)
+        return this.#handedOn.make(control, (key) => this.#takeOver(key))
       case 'changed':
         return changeMessages(control.methods).forEach((message) => this.messages.writeText(message))
       default:
@@ -169,7 +164,7 @@ export class Listener {
 
   /** A call has begun whose answer will come on this stream. */
   #announce({ key, method, rawId, rawToken, restarted, agent, standby }: Extract<StreamControl, { type: 'pending' }>): void {
-    if (this.#madeAgain.get(key) === true) return
+    if (this.#handedOn.isMadeAgain(key)) return
     const names = clientNames({ rawId, ...(rawToken === undefined ? {} : { rawToken }) })
     const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, method, canStandBy: true })
     if (this.#pending.size === 0) this.#pendingTicks = 0
@@ -190,30 +185,11 @@ export class Listener {
     this.messages.writeText(item.kind === 'failed' ? errorResponse(rawId, item.failure) : initializeResponse(item.answer, rawId, revision))
   }
 
-  /** Makes a call whose child does not know sessions, or that was made in vain, and writes what it brings. */
-  #translate({ key, body, before, shown }: Extract<StreamControl, { type: 'translate' }>): void {
-    const posted = readPosted(encoder.encode(body))
-    const [message] = posted.ok ? posted.value.messages : []
-    if (message === undefined) return
-    // Its stream may have been opened before its client had anything to show.
-    const caller = shown === undefined ? this.#caller : { ...this.#caller, ...shown }
-    const again = before === undefined ? {} : { before, ...this.#takeOver(key) }
-    const call = SessionCall.make(this.#share.fork(), caller, message, 'stream', { key, ...again })
-    call.linger()
-    this.#translated.add(call)
-    void writeItems(call, this.messages, false).finally(() => {
-      this.#translated.delete(call)
-      call.close()
-    })
-  }
-
   /** A call that was announced is made here from now on: its client knows how far it has come. */
-  #takeOver(key: string): { readonly names?: ClientNames } {
-    this.#madeAgain.set(key, true)
+  #takeOver(key: string): ClientNames | undefined {
     const names = [...this.#pending.values()].find((call) => call.key === key)
-    if (names === undefined) return {}
-    this.#pending.delete(names.rawId)
-    return { names }
+    if (names !== undefined) this.#pending.delete(names.rawId)
+    return names
   }
 
   /** Answers the calls that will not be answered, all but those that the agent has. `of`: the agent that was to have them; without it, whoever. */
@@ -243,8 +219,8 @@ export class Listener {
     this.messages.keepAlive()
     // Once, and not before an agent that lives would have receipted the call.
     if (this.#pending.size > 0 && ++this.#pendingTicks === 2) this.#stream.askForAgent()
-    const translated = [...this.#translated].map(({ names }) => names)
-    for (const { progress } of [...this.#pending.values(), ...translated]) {
+    this.#handedOn.tick()
+    for (const { progress } of [...this.#pending.values(), ...this.#handedOn.names()]) {
       if (progress !== undefined && this.messages.isIdle) this.messages.writeText(progress.heartbeat())
     }
   }
@@ -254,7 +230,7 @@ export class Listener {
     const cut = this.#share.cutBy(code)
     if (cut !== undefined) {
       this.#failPending(new Set(), cut)
-      for (const { names } of this.#translated) this.messages.writeText(errorResponse(names.rawId, cut))
+      for (const { rawId } of this.#handedOn.names()) this.messages.writeText(errorResponse(rawId, cut))
     }
     this.#end()
   }
@@ -262,7 +238,7 @@ export class Listener {
   #end(): void {
     clearInterval(this.#ticker)
     this.#endBeginning()
-    for (const call of this.#translated) call.close()
+    this.#handedOn.close()
     this.messages.end()
     this.#stream.close(this.#isBeginning ? STREAM_CLOSE.LEFT : undefined)
   }

@@ -34,7 +34,7 @@ import type { CallRenewed } from '../../carry/pass-refused.ts'
 export interface PostedRequest {
   readonly message: ClientMessage
   readonly delivery: 'stream' | 'single' | 'session'
-  /** As in CallRequest. */
+  /** Of one that was handed on: the key with which it came, as in CallRequest. */
   readonly chargedAs?: string
 }
 
@@ -226,8 +226,8 @@ export class SessionRequest {
   }
 
   #plain({ message, delivery, chargedAs }: PostedRequest, key: string): Sent {
-    const charged = chargedAs === undefined ? {} : { chargedAs }
-    return { request: { ...callRequest(this.#caller, message, delivery), key, ...charged }, body: message.bytes }
+    const handedOn = chargedAs === undefined ? {} : ({ chargedAs, isHandedOn: true } as const)
+    return { request: { ...callRequest(this.#caller, message, delivery), key, ...handedOn }, body: message.bytes }
   }
 
   #translated(
@@ -244,8 +244,9 @@ export class SessionRequest {
     if (!facts.ok) throw new Error(`a translated request cannot be read: ${facts.error}`)
     const request = callRequest(this.#caller, { bytes: body, facts: facts.value, params: message.params }, delivery)
     const charged = chargedAs === undefined && retry === undefined ? {} : { chargedAs: chargedAs ?? key }
+    const handedOn = chargedAs === undefined ? {} : ({ isHandedOn: true } as const)
     const begins = retry?.isOfTask === true ? ({ mayBeginTask: true } as const) : {}
-    return { request: { ...request, key, bridge: version, ...begins, ...charged }, body }
+    return { request: { ...request, key, bridge: version, ...begins, ...charged, ...handedOn }, body }
   }
 }
 

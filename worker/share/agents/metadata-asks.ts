@@ -1,6 +1,6 @@
 /** Asks an agent for what its server says of where clients sign in (RFC 9728), where it passes on what they show for it. One question at a time to each agent. */
 import type { Metadata } from '../../../protocol/metadata-frames.ts'
-import type { PassedMetadata, PassingVerdict } from '../../contract/share-rpc.ts'
+import type { PassedMetadata, PassingVerdict } from '../../contract/passing.ts'
 import { MAX_RPC_WAIT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
 import { type AgentLink, sendFrame } from './agent-link.ts'

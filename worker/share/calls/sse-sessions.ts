@@ -132,7 +132,23 @@ export class SseSessions {
     if (listener === undefined) return { kind: 'away', isExpected: true }
     if (request.size > request.body.length)
       return failed({ code: 'BODY_TOO_LARGE', detail: 'a request over HTTP+SSE to this server may have 1 MiB' })
-    listener.send(JSON.stringify(handOver(request)))
+    this.#postedCalls.keepHandedOn(request)
+    // The Worker of another stream may have it from a post before.
+    listener.send(JSON.stringify(handOver(request, request.isResend === true ? 'sent' : undefined)))
     return ACCEPTED
+  }
+
+  /** A session's stream is there again: the calls that the Worker of the one before was to make, and has let go, are handed on to this one's. */
+  async returned(session: string): Promise<void> {
+    if (this.#postedCalls.handedOn(session).length === 0) return
+    // The Worker of a stream that is replaced hears of that first.
+    await pause(PROBED_MS)
+    const listener = this.#streams.listener(session)
+    for (const request of this.#postedCalls.handedOn(session)) listener?.send(JSON.stringify(handOver(request, 'sent')))
+  }
+
+  /** The answers of these calls, which were handed on, have reached their client. */
+  answered(keys: readonly string[]): void {
+    for (const key of keys) this.#postedCalls.dropHandedOn(key)
   }
 }

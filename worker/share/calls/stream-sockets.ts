@@ -17,6 +17,7 @@ import { type AgentLinks } from '../agents/links.ts'
 import type { ServedSets } from '../agents/served-sets.ts'
 import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
+import type { SseSessions } from './sse-sessions.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { UntakenMessages } from '../clients/untaken-messages.ts'
@@ -45,6 +46,7 @@ interface Parts {
   readonly askers: Askers
   readonly turns: Turns
   readonly resumedStreams: ResumedStreams
+  readonly sseSessions: SseSessions
   readonly untaken: UntakenMessages
   readonly heldWaits: HeldWaits
 }
@@ -98,6 +100,7 @@ export class StreamSockets {
     if (attachment === undefined) return false
     const control = JSON.parse(text) as StreamControl
     if (control.type === 'taken') this.#parts.creditGrants.taken(socket, control.bytes)
+    if (control.type === 'answered') this.#parts.sseSessions.answered(control.keys)
     return true
   }
 
@@ -228,6 +231,7 @@ export class StreamSockets {
     const mark = kind === 'listen' ? readMark(query) : undefined
     if (this.#parts.servedSets.hasAny) store.channels.routed(session.id).forEach((one) => this.#resume(one))
     if (kind === 'session') this.#resume(group)
+    if (query.get('kind') === 'return') void this.#parts.sseSessions.returned(session.id)
     if (!this.#parts.resumedStreams.listener(socket, session, group, mark, untaken) && kind === 'listen') this.#resume(group)
     return 101
   }

@@ -1,6 +1,6 @@
 /**
  * Keeps the requests of calls over HTTP+SSE that are under way, since whoever has posted them has none of them any more, and has the Worker
- * of the session's stream make one again. In memory, within MAX_POSTED_BYTES: of what it does not keep, or has slept over, clients are told how it failed.
+ * of the session's stream make one again; those that this makes itself it has the Worker of the next stream make. In memory, within MAX_POSTED_BYTES: of what it does not keep, or has slept over, clients are told how it failed.
  */
 import { itself, type RootOf } from '../../contract/trust/principals.ts'
 import type { SessionCallRequest } from '../../contract/share-rpc.ts'
@@ -10,8 +10,8 @@ import type { Streams } from './streams.ts'
 
 interface PostedCall {
   readonly request: SessionCallRequest
-  /** The agent that has it. */
-  readonly agent: string
+  /** The agent that has it; undefined of one that was handed on to the Worker of its session's stream. */
+  readonly agent: string | undefined
   /** As whom its client counts. */
   readonly root: string
 }
@@ -35,17 +35,34 @@ export class PostedCalls {
    * says that it has not run does not know of the try before, which may have been with another agent.
    */
   keep(request: SessionCallRequest, agent: string): void {
-    const { key, body, size, principal, isResend } = request
-    this.drop(key)
+    const { key, body, size, isResend } = request
+    this.#remove(key)
     if (body.length < size || isResend === true) return
-    const root = this.#rootOf(principal)
-    this.#calls.set(key, { request, agent, root })
-    this.#bytes += costOf(request)
-    while (this.#bytes > MAX_POSTED_BYTES) this.#dropOldest(root, key)
+    this.#keep(request, agent)
   }
 
+  /** A call is handed on to the Worker of its session's stream, and again to that of the next one, until it is answered. Whose initialize was lost begins anew. */
+  keepHandedOn(request: SessionCallRequest): void {
+    this.#remove(request.key)
+    if (request.method !== 'initialize') this.#keep(request, undefined)
+  }
+
+  /** Those of a session that were handed on, oldest first. */
+  handedOn(session: string): readonly SessionCallRequest[] {
+    return [...this.#calls.values()].flatMap(({ request, agent }) => (agent === undefined && request.session === session ? [request] : []))
+  }
+
+  #keep(request: SessionCallRequest, agent: string | undefined): void {
+    const root = this.#rootOf(request.principal)
+    this.#calls.set(request.key, { request, agent, root })
+    this.#bytes += costOf(request)
+    while (this.#bytes > MAX_POSTED_BYTES) this.#dropOldest(root, request.key)
+  }
+
+  /** One that an agent has. */
   get(key: string): SessionCallRequest | undefined {
-    return this.#calls.get(key)?.request
+    const call = this.#calls.get(key)
+    return call?.agent === undefined ? undefined : call.request
   }
 
   /** Those that an agent has. */
@@ -53,17 +70,19 @@ export class PostedCalls {
     return [...this.#calls.values()].flatMap((call) => (call.agent === agent ? [call.request] : []))
   }
 
-  /** A call is answered, or has failed for good. */
+  /** A call that an agent has is answered, or has failed for good. */
   drop(key: string): void {
-    const call = this.#calls.get(key)
-    if (call === undefined) return
-    this.#calls.delete(key)
-    this.#bytes -= costOf(call.request)
+    if (this.get(key) !== undefined) this.#remove(key)
+  }
+
+  /** The same of one that was handed on. */
+  dropHandedOn(key: string): void {
+    if (this.get(key) === undefined) this.#remove(key)
   }
 
   /** A session has ended. */
   dropOf(session: string): void {
-    for (const [key, { request }] of this.#calls) if (request.session === session) this.drop(key)
+    for (const [key, { request }] of this.#calls) if (request.session === session) this.#remove(key)
   }
 
   /** Forgets everything. */
@@ -77,16 +96,23 @@ export class PostedCalls {
     const request = this.get(key)
     const listener = request === undefined ? undefined : this.#streams.listener(request.session)
     if (request === undefined || listener === undefined) return false
-    this.drop(key)
+    this.keepHandedOn(request)
     listener.send(JSON.stringify(handOver(request, before)))
     return true
+  }
+
+  #remove(key: string): void {
+    const call = this.#calls.get(key)
+    if (call === undefined) return
+    this.#calls.delete(key)
+    this.#bytes -= costOf(call.request)
   }
 
   /** Whoever brings one more loses its own oldest; the oldest of all goes where it has no other. */
   #dropOldest(root: string, newest: string): void {
     const [oldest] = this.#calls.keys()
-    for (const [key, call] of this.#calls) if (call.root === root && key !== newest) return this.drop(key)
-    if (oldest !== undefined) this.drop(oldest)
+    for (const [key, call] of this.#calls) if (call.root === root && key !== newest) return this.#remove(key)
+    if (oldest !== undefined) this.#remove(oldest)
   }
 }
 

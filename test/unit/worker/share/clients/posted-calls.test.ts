@@ -27,6 +27,32 @@ function stage(rootOf?: (principal: string) => string) {
   return { calls, said, stream }
 }
 
+describe('PostedCalls.handedOn()', () => {
+  test('has what was handed on to the Worker of a stream, until it is answered or its session ends', () => {
+    const { calls } = stage()
+    calls.keepHandedOn(requestOf('translated', { isResend: true }))
+    calls.keep(requestOf('again'), 'agent')
+    calls.keep(requestOf('posted'), 'agent')
+    calls.keepHandedOn(requestOf('other', { session: 'other' }))
+    calls.makeAgain('again', 'unrun')
+    const keys = (session: string): string[] => calls.handedOn(session).map(({ key }) => key)
+    expect([keys('s'), keys('other')]).toEqual([['translated', 'again'], ['other']])
+    // What came of the try before says nothing of it.
+    calls.drop('again')
+    calls.dropHandedOn('translated')
+    calls.dropHandedOn('posted')
+    expect([keys('s'), calls.get('posted')?.key]).toEqual([['again'], 'posted'])
+    calls.dropOf('s')
+    expect([keys('s'), keys('other')]).toEqual([[], ['other']])
+  })
+
+  test('has no initialize: whose that was lost begins anew', () => {
+    const { calls } = stage()
+    calls.keepHandedOn(requestOf('k', { method: 'initialize' }))
+    expect(calls.handedOn('s')).toEqual([])
+  })
+})
+
 describe('PostedCalls.makeAgain()', () => {
   test('hands a call to the Worker of its stream, once', () => {
     const { calls, said } = stage()
