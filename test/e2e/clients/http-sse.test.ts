@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { rawResult } from '../../fixtures/raw-result.ts'
 import { verifies } from '../../requirements/verifies.ts'
-import { createServedShare, createToken, fixture, type Relay, type Share, startRelay } from '../../harness/selfhost.ts'
+import { conformanceServer, createServedShare, createToken, fixture, type Relay, type Share, startRelay } from '../../harness/selfhost.ts'
 import { asObject } from '../../harness/json.ts'
 import { Listener } from '../../harness/raw-client.ts'
 
@@ -21,14 +21,17 @@ afterAll(() => stack.disposeAsync())
 
 interface SseSession {
   readonly stream: Listener
+  /** Its id, with which an event source comes back. */
+  readonly id: string
   readonly messagesUrl: string
   /** Posts a body as it is. */
   readonly post: (body: string, token?: string) => Promise<Response>
 }
 
-async function open(of: Share = share): Promise<SseSession> {
+async function open(of: Share = share, lastEventId?: string): Promise<SseSession> {
   const abort = new AbortController()
-  const headers = { authorization: `Bearer ${of.clientToken}`, accept: 'text/event-stream' }
+  const again = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+  const headers = { authorization: `Bearer ${of.clientToken}`, accept: 'text/event-stream', ...again }
   const stream = stack.use(new Listener(await fetch(of.sseUrl, { headers, signal: abort.signal }), abort))
   const endpoint = await stream.nextEvent()
   expect(endpoint?.event).toBe('endpoint')
@@ -37,7 +40,7 @@ async function open(of: Share = share): Promise<SseSession> {
     const sent = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
     return await fetch(messagesUrl, { method: 'POST', headers: sent, body })
   }
-  return { stream, messagesUrl, post }
+  return { stream, id: endpoint?.id ?? '', messagesUrl, post }
 }
 
 async function initialized(of: Share = share): Promise<SseSession> {
@@ -87,6 +90,20 @@ test('an answer comes byte for byte', async () => {
   const { stream, post } = await initialized(other)
   await post('{"jsonrpc":"2.0","id":9007199254740993,"method":"tools/call","params":{"name":"raw"}}')
   expect((await stream.nextEvent())?.data.toString()).toBe(`{"result": ${rawResult} ,"id":9007199254740993,"jsonrpc":"2.0"}`)
+})
+
+test('a call to a server of 2026-07-28 is answered on the stream with which its client comes back', async () => {
+  verifies('promise.2.sse-taken')
+  const other = await createServedShare(stack, relay, { command: conformanceServer('modern') })
+  const before = await initialized(other)
+  expect((await before.post(call(1, 'wait', { key: 'sse' }))).status).toBe(202)
+  await before.stream[Symbol.asyncDispose]()
+  const back = await open(other, before.id)
+  expect(back.messagesUrl).toBe(before.messagesUrl)
+  expect((await back.post(call(2, 'open', { key: 'sse' }))).status).toBe(202)
+  const answers = [await back.stream.nextMessage(), await back.stream.nextMessage()]
+  expect(new Set(answers.map((answer) => answer?.['id']))).toEqual(new Set([1, 2]))
+  expect(answers.find((answer) => answer?.['id'] === 1)).toMatchObject({ result: { content: [{ text: 'opened sse' }] } })
 })
 
 test('an unknown session, and one of another principal, is 404', async () => {
