@@ -13,6 +13,7 @@ import type { TlsFiles } from '../config/transport-options.ts'
 import type { LinkSocket } from './link-socket.ts'
 import { throughProxy } from './proxy.ts'
 import { readRefusal, type Refusal } from './refusal.ts'
+import { unreachableReason } from './unreachable.ts'
 import { WebPacing } from './web-pacing.ts'
 import { CLOSE_MS, PASS_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../limits.ts'
 import { WEB_SOCKET_PAUSE_BYTES } from '../web-limits.ts'
@@ -128,9 +129,7 @@ function dial(socket: WebSocket): Promise<LinkEnd | undefined> {
     })
   })
   // Also after the link is up: an error is always followed by a close, which is what we wait for.
-  socket.on('error', (error) =>
-    resolve({ kind: 'unreachable', reason: error.message === '' && 'code' in error ? String(error.code) : error.message }),
-  )
+  socket.on('error', (error) => resolve({ kind: 'unreachable', reason: unreachableReason(error) }))
   return promise
 }
 

@@ -4,6 +4,7 @@ import { POLL_SLACK_MS } from '../limits.ts'
 import { type LinkEnd, type LinkHandlers, type LinkOptions, serveLink } from './link.ts'
 import { PollRequests } from './poll-requests.ts'
 import { PollSocket, type PollTimes } from './poll-socket.ts'
+import { unreachableReason } from './unreachable.ts'
 
 /** Registers once. Resolves, never rejects, when there is no link or none any more. `registered` is called once the relay has let this agent in. */
 export async function pollOnce(options: LinkOptions, times: PollTimes, handlers: LinkHandlers, registered: () => void): Promise<LinkEnd> {
@@ -36,7 +37,7 @@ async function register(requests: PollRequests, signal: AbortSignal): Promise<Re
     const contentType = answer.kind === 'body' ? answer.contentType : ''
     return err({ kind: 'refused', status: answer.kind === 'body' ? 200 : 204, detail: '', contentType })
   } catch (error) {
-    return err({ kind: 'unreachable', reason: error instanceof Error ? error.message : 'unknown' })
+    return err({ kind: 'unreachable', reason: unreachableReason(error) })
   }
 }
 
