@@ -131,6 +131,25 @@ describe('a message', () => {
     expect([await events.next(), await events.next()]).toEqual([TOOLS_CHANGED, PROMPTS_CHANGED])
     await events.cancel()
   })
+
+  test('that a child held which is gone has its successor say nothing again', async () => {
+    const { agent, client, ch } = await connected()
+    agent.notify(ch, TOOLS_CHANGED)
+    await agent.expect('hold')
+    agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
+    const called = client.post(CALL)
+    await agent.expect('open')
+    agent.answer((await agent.expect('call')).header, '0', '{}')
+    await agent.expect('notify')
+    const { header } = await agent.expect('call')
+    agent.answer(header, '7', '{}')
+    await (await called).text()
+    const events = new EventReader(await client.listen())
+    expect((await agent.expect('resume')).header).toEqual({ type: 'resume', ch: header.ch })
+    agent.notify(header.ch, PROMPTS_CHANGED)
+    expect(await events.next()).toBe(PROMPTS_CHANGED)
+    await events.cancel()
+  })
 })
 
 describe('DELETE', () => {

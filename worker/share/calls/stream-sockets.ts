@@ -244,8 +244,8 @@ export class StreamSockets {
 
   /** What the client of the session's stream before may have missed, be that open still or not; and what it was to be told while there was none. */
   #untakenBefore(session: string, group: string): ChildPlace | undefined {
-    const { streams, untaken, store } = this.#parts
-    const left = untaken.takeLeft(session, group)
+    const { streams, untaken, store, channels } = this.#parts
+    const left = untaken.takeLeft(session, group, channels.current(group)?.ch)
     const older = streams.listener(session)
     const missed = older === undefined ? left : untaken.of(older, Date.now())
     const untold = store.untoldTasks.take(session, Date.now())

@@ -55,18 +55,26 @@ export class UntakenMessages {
     this.#held.set(group, earlier(this.#held.get(group), { ch, after: n - 1 }))
   }
 
-  /** The place at which the session's last stream ended, once, or behind which messages of its child are held. `group`: of that child. */
-  takeLeft(session: string, group: string): ChildPlace | undefined {
-    const [left, held] = [this.#left.get(session), this.#held.get(group)]
+  /**
+   * The place at which the session's last stream ended, once, or behind which messages of its child are held. `group`: of that child; `ch`:
+   * its channel now, undefined while its agent is away.
+   */
+  takeLeft(session: string, group: string, ch: string | undefined): ChildPlace | undefined {
+    const left = this.#left.get(session)
     this.#left.delete(session)
-    return held === undefined ? left : earlier(left, held)
+    const held = this.#held.get(group)
+    if (held === undefined) return left
+    // What a child held that is gone nobody can say, and of its successor nothing is held.
+    if (ch === undefined || held.ch === ch) return earlier(left, held)
+    this.#held.delete(group)
+    return left
   }
 
   #released(ch: string, n: number): void {
     if (this.#held.size === 0) return
     const group = groupOf(ch)
     const held = this.#held.get(group)
-    if (held?.ch === ch && n > held.after) this.#held.delete(group)
+    if (held !== undefined && (held.ch !== ch || n > held.after)) this.#held.delete(group)
   }
 
   #read(socket: WebSocket, attachment: StreamAttachment | undefined): void {

@@ -89,11 +89,11 @@ describe('UntakenMessages.takeLeft()', () => {
   test('gives the place of a stream that ended once, and of the latest only', () => {
     const { messages } = stream()
     messages.leave('a', { ch: 'shared.1', after: 7 })
-    expect(messages.takeLeft('a', 'shared')).toEqual({ ch: 'shared.1', after: 7 })
-    expect(messages.takeLeft('a', 'shared')).toBeUndefined()
+    expect(messages.takeLeft('a', 'shared', 'shared.1')).toEqual({ ch: 'shared.1', after: 7 })
+    expect(messages.takeLeft('a', 'shared', 'shared.1')).toBeUndefined()
     for (let index = 0; index <= MAX_LEFT_STREAMS; index++) messages.leave(`s${index}`, { ch: 'shared.1', after: index })
-    expect(messages.takeLeft('s0', 'shared')).toBeUndefined()
-    expect(messages.takeLeft('s1', 'shared')).toEqual({ ch: 'shared.1', after: 1 })
+    expect(messages.takeLeft('s0', 'shared', 'shared.1')).toBeUndefined()
+    expect(messages.takeLeft('s1', 'shared', 'shared.1')).toEqual({ ch: 'shared.1', after: 1 })
   })
 
   test('gives the place behind which messages of the child are held to each stream that opens, until one of them is out', () => {
@@ -101,21 +101,35 @@ describe('UntakenMessages.takeLeft()', () => {
     messages.held({ ch: 's.1', n: 4 })
     messages.held({ ch: 's.1', n: 6 })
     messages.leave('s', { ch: 's.1', after: 5 })
-    expect([messages.takeLeft('s', 's'), messages.takeLeft('s', 's')]).toEqual([
+    expect([messages.takeLeft('s', 's', 's.1'), messages.takeLeft('s', 's', 's.1')]).toEqual([
       { ch: 's.1', after: 3 },
       { ch: 's.1', after: 3 },
     ])
-    expect(messages.takeLeft('s', 'other')).toBeUndefined()
+    expect(messages.takeLeft('s', 'other', 'other.1')).toBeUndefined()
     sent(3, 0)
-    expect(messages.takeLeft('s', 's')).toEqual({ ch: 's.1', after: 3 })
+    expect(messages.takeLeft('s', 's', 's.1')).toEqual({ ch: 's.1', after: 3 })
     sent(4, 0)
-    expect(messages.takeLeft('s', 's')).toBeUndefined()
+    expect(messages.takeLeft('s', 's', 's.1')).toBeUndefined()
   })
 
-  test('knows nothing of what a child held that was there before', () => {
+  test.each([
+    ['its agent is away', undefined],
+    ['its agent is there', 's.2'],
+  ])('knows nothing of what a child held that was there before, when %s', (_, ch) => {
     const { messages } = stream()
     messages.held({ ch: 's.1', n: 4 })
     messages.held({ ch: 's.2', n: 6 })
-    expect(messages.takeLeft('s', 's')).toEqual({ ch: 's.2', after: 5 })
+    expect(messages.takeLeft('s', 's', ch)).toEqual({ ch: 's.2', after: 5 })
+  })
+
+  test('knows nothing more of what a child held once there is another, or something of that one has gone out', () => {
+    const { messages, sent } = stream()
+    messages.held({ ch: 's.1', n: 4 })
+    messages.leave('s', { ch: 's.2', after: 7 })
+    expect(messages.takeLeft('s', 's', 's.2')).toEqual({ ch: 's.2', after: 7 })
+    expect(messages.takeLeft('s', 's', 's.2')).toBeUndefined()
+    messages.held({ ch: 's.2', n: 9 })
+    sent(1, 0, 's.3')
+    expect(messages.takeLeft('s', 's', undefined)).toBeUndefined()
   })
 })
