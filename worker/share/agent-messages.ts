@@ -86,6 +86,7 @@ export class AgentMessages {
     this.#parts.web.linkGone(link)
     if (store.settings === undefined) return
     standbyAnswers.left(nowMs)
+    this.#parts.resumedStreams.cutOff(link)
     // An agent of another make that comes back is another: none of its calls goes on.
     if (code === CLOSE.GOING_AWAY || link.wire !== undefined) {
       // First: what fails now may be on its way to another agent.

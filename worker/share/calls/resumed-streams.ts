@@ -138,20 +138,35 @@ export class ResumedStreams {
     this.#ask(current.link, { session, resume: again })
   }
 
+  /** An agent is cut off: on listening streams that had caught up with it something may be missing again. */
+  cutOff(link: AgentLink): void {
+    for (const { socket, attachment } of this.#parts.streams.all()) if (this.#isListening(attachment, link)) this.#behindAgain(socket)
+  }
+
   /** An agent is back: asks it again for what streams have not seen, since the answer to that may be lost. */
   returned(link: AgentLink): void {
-    const { streams, channels } = this.#parts
-    for (const { socket, attachment } of streams.all()) {
-      const { resume, session, kind, key, agent, group } = attachment
+    for (const { socket, attachment } of this.#parts.streams.all()) {
+      const { resume, session, kind, key, agent } = attachment
       if (resume === undefined || session === undefined || socket.readyState !== WebSocket.OPEN) continue
       const isItsCall = kind === 'call' && agent === link.name && key !== undefined
       if (isItsCall) this.#ask(link, { key, session, resume })
-      else if (kind === 'listen' && groupOf(resume.ch) === group && channels.isCurrent(resume.ch, link)) {
-        const behind = behindAgain(resume)
-        streams.markResume(socket, behind)
-        this.#ask(link, { session, resume: behind })
-      }
+      else if (this.#isListening(attachment, link)) this.#ask(link, { session, resume: this.#behindAgain(socket) ?? resume })
     }
+  }
+
+  /** Whether it listens to a child on this link, and something was missing there when it was opened. */
+  #isListening({ kind, group, resume }: StreamAttachment, link: AgentLink): boolean {
+    return kind === 'listen' && resume !== undefined && groupOf(resume.ch) === group && this.#parts.channels.isCurrent(resume.ch, link)
+  }
+
+  /** What was on its way when the link was cut comes again, and what is new behind it; not what was surely taken since the stream was opened. */
+  #behindAgain(socket: WebSocket): ResumePlace | undefined {
+    const { streams, untaken } = this.#parts
+    const { stage, ...place } = streams.attachmentOf(socket)?.resume ?? {}
+    if (!('ch' in place) || stage !== 'caught-up') return undefined
+    const behind = { ...place, after: untaken.taken(socket, place, Date.now()), wasCaughtUp: true } as const
+    streams.markResume(socket, behind)
+    return behind
   }
 
   /** A number that no stream has had before, whether the object has slept since or not. */
@@ -178,11 +193,6 @@ export class ResumedStreams {
     const which = call === undefined ? (isSse ? { calls: sessionCalls(session) } : {}) : { key: call.key, ra: encodeReturnAddress(call) }
     sendFrame(link, { type: 'replay', ch, after, to, ...which, ...(isAlone ? { follow: true } : {}) })
   }
-}
-
-/** What was on its way when the link was cut comes again, and what is new behind it. */
-function behindAgain({ stage, ...place }: ResumePlace): ResumePlace {
-  return stage === 'caught-up' ? { ...place, wasCaughtUp: true } : place
 }
 
 /** The group whose child a mark speaks of, or without a mark the one that serves the session now. */

@@ -44,6 +44,13 @@ export class UntakenMessages {
     return { ch: resume.ch, after: Math.min(resume.after, place?.after ?? Infinity) }
   }
 
+  /** Up to where a stream's client has surely taken what it was told, in order: later than where it was opened only if all that was missing has begun to come. */
+  taken(socket: WebSocket, { ch, after }: ChildPlace, nowMs: number): number {
+    const { untaken } = this.#streams.attachmentOf(socket) ?? {}
+    if (untaken?.ch !== ch) return after
+    return Math.max(after, (placeOf(untaken, nowMs) ?? { after: untaken.spans.at(-1)?.[0] ?? after }).after)
+  }
+
   /** A stream has ended at this place. Kept while the object is awake, the latest MAX_LEFT_STREAMS of them. */
   leave(session: string, place: ChildPlace): void {
     this.#left.set(session, place)

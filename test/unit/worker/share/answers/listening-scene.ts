@@ -5,16 +5,20 @@
 import { Outbox } from '../../../../../agent/channel/outbox.ts'
 import type { RelayFrame } from '../../../../../protocol/frame.ts'
 import { decodeAgentFrame, decodeRelayFrame, encodeFrame } from '../../../../../protocol/frame-codec.ts'
+import { TAIL_MS } from '../../../../../protocol/limits.ts'
 import { channelName, SHARED_GROUP } from '../../../../../worker/contract/groups.ts'
 import { markQuery, STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import { encodeReturnAddress } from '../../../../../worker/contract/return-address.ts'
 import type { AgentLink } from '../../../../../worker/share/agents/agent-link.ts'
+import { KEEPALIVE_MS, UNTAKEN_MS } from '../../../../../worker/limits.ts'
 import { Delivery } from '../../../../../worker/share/answers/delivery.ts'
 import { ResumedStreams } from '../../../../../worker/share/calls/resumed-streams.ts'
 import { StreamSockets } from '../../../../../worker/share/calls/stream-sockets.ts'
 import { Streams } from '../../../../../worker/share/clients/streams.ts'
 import { UntakenMessages } from '../../../../../worker/share/clients/untaken-messages.ts'
 import { ListeningStream } from './listening-stream.ts'
+
+const BEGIN_MS = 1_000_000
 
 /** A client: its stream, the last event that it has seen, and all. */
 interface Client {
@@ -43,7 +47,7 @@ export class ListeningScene {
     readonly resumed: ResumedStreams
     readonly streams: Streams
   }
-  nowMs = 1_000_000
+  nowMs = BEGIN_MS
   /** Who must see which message: whoever listened when it came to the Share first. */
   readonly #due = new Set<string>()
   readonly #arrived = new Set<number>()
@@ -93,13 +97,26 @@ export class ListeningScene {
     return this.#client(session).stream !== undefined
   }
 
-  /** The Share learns that the client of a stream has gone. */
-  notices(): void {
+  /** The Share learns that the client of a stream has gone; false where none has. */
+  notices(): boolean {
     const gone = this.#streams.find(({ readyState, hasClient }) => readyState === WebSocket.OPEN && !hasClient)
-    if (gone === undefined) return
+    if (gone === undefined) return false
     gone.readyState = WebSocket.CLOSED
     this.#streams = this.#streams.filter((stream) => stream !== gone)
     this.#share.sockets.closed(gone.socket, STREAM_CLOSE.LEFT)
+    return true
+  }
+
+  /** Time passes, but no more of it than for which an agent keeps what was said. */
+  passes(ms: number): void {
+    if (this.nowMs + ms <= BEGIN_MS + TAIL_MS) this.nowMs += ms
+  }
+
+  /** So much of it that what was on its way has come, who is gone was noticed, and who is there has taken what it was told. */
+  passesLong(): void {
+    this.setWritable(true)
+    while (this.agentTakes() || this.shareTakes() || this.notices() || this.#sessions.some((session) => this.takes(session)));
+    this.passes(KEEPALIVE_MS + UNTAKEN_MS)
   }
 
   /** Whether the agent's socket takes anything at the moment. */
@@ -110,6 +127,7 @@ export class ListeningScene {
 
   /** The link breaks, and what is on it is lost. */
   cut(): void {
+    if (this.#isLinked) this.#share.resumed.cutOff(this.#link)
     ;[this.#isLinked, this.#isWelcome, this.#toAgent, this.#toShare] = [false, false, [], []]
   }
 

@@ -20,7 +20,8 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [2, (scene) => scene.notices()],
   [1, (scene) => scene.setWritable(false)],
   [1, (scene) => scene.setWritable(true)],
-  [1, (scene) => (scene.nowMs += 1000)],
+  [1, (scene) => scene.passes(1000)],
+  [1, (scene) => scene.passesLong()],
 ]
 
 const CUTS: typeof STEPS = [
