@@ -13,7 +13,18 @@ import { Streams } from '../../../worker/share/clients/streams.ts'
 import { Turns } from '../../../worker/share/children/turns.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { callTool, HandshakeChild } from '../harness/handshake-child.ts'
-import { createClientToken, createShare, EventReader, factsOf, linkIdOf, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
+import {
+  awaitingNews,
+  createClientToken,
+  createShare,
+  EventReader,
+  factsOf,
+  linkIdOf,
+  openStream,
+  stubOf,
+  TestClient,
+  type TestShare,
+} from '../harness/relay.ts'
 import { CAVEAT_NONCE_BYTES } from '../../../protocol/narrowing/caveat.ts'
 import { narrowCredential } from '../../../protocol/narrowing/narrow.ts'
 import { connected, initialize, ScriptedAgent } from '../harness/scripted-agent.ts'
@@ -199,6 +210,25 @@ test('what waits for an agent counts for its principal, until one is there', asy
   back.answer((await back.expect('call')).header, '1', '{}')
   expect((await response).status).toBe(200)
   await vi.waitFor(async () => expect(await waitingBySocket(share)).toBe(0))
+})
+
+test('a notification that would wait for an agent is refused where no more of its principal may wait, and takes no socket', async () => {
+  verifies('promise.10.own-first')
+  const { share, agent, client, ch } = await connected()
+  const notify = (): Promise<Response> => client.post('{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}')
+  await agent.leave()
+  vi.spyOn(Streams.prototype, 'waitingOf').mockReturnValue(MAX_WAITING_CALLS_OF_PRINCIPAL)
+  const refused = await notify()
+  expect(refused.status).toBe(503)
+  expect(await refused.json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY', executed: 'no' } } })
+  const root = `client:${linkIdOf(share.clientToken)}`
+  expect((await openStream(share, { kind: 'news', mark: '0', principal: root })).status).toBe(503)
+  expect(await awaitingNews(share)).toBe(0)
+  vi.restoreAllMocks()
+  const notified = notify()
+  const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
+  back.send({ type: 'receipts', keys: [(await back.expect('notify')).header.key] })
+  expect((await notified).status).toBe(202)
 })
 
 /** What waits by socket for the principal that has the only session. */

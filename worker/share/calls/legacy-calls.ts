@@ -164,7 +164,7 @@ export class LegacyCalls {
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
-    const { store, sessions, askingWorkers, channels, sender, legacyOnModern, routedCalls } = this.#parts
+    const { store, sessions, askingWorkers, channels, sender, waiters, legacyOnModern, routedCalls } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     const session = sessions.of(request)
     if ('code' in session) return failed(session)
@@ -181,6 +181,8 @@ export class LegacyCalls {
     // The child that is opened elsewhere gets it with the replayed handshake, and one that serves many has no use for it.
     if (link === undefined && isBeginning && (channels.groupFor(session) === SHARED_GROUP || channels.forsake(session.id)))
       return { kind: 'sent' }
+    if (link === undefined && waiters.isFullFor(request.principal))
+      return failed({ code: 'SHARE_BUSY', executed: request.isResend === true ? 'unknown' : 'no', retryAfterMs: 1000 })
     if (link === undefined) return channels.away()
     // As for a call: another process would take it a second time. A notification that is not accepted must be refused with an
     // HTTP error status (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST does not have.

@@ -195,11 +195,12 @@ export class StreamSockets {
     return this.#parts.heldWaits.open(socket, wait) ? 101 : ERRORS.SHARE_BUSY.http
   }
 
-  /** A Worker waits for news of agents on a socket. 404 while an agent is leaving, when nobody will be told. */
+  /** A Worker waits for news of agents on a socket. 404 while an agent is leaving, when nobody will be told; 503 where no more of its principal may wait, which it is told when it calls again. */
   #openNews(socket: WebSocket, query: URLSearchParams, link: string): number {
-    const { news, streams } = this.#parts
+    const { news, streams, waiters } = this.#parts
     if (news.hasLeaving) return 404
     const principal = query.get('principal') ?? ''
+    if (waiters.isFullFor(principal)) return ERRORS.SHARE_BUSY.http
     streams.accept(socket, { kind: 'news', link, group: '', principal, ...(query.has('isResend') ? { isResend: true } : {}) })
     if (Number(query.get('mark')) !== news.mark) closeQuietly(socket, STREAM_CLOSE.AGAIN, 'there is news already')
     return 101
