@@ -145,7 +145,8 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const servedSets = new ServedSets(links, store)
   const metadataAsks = new MetadataAsks(links)
   const channels = new GroupChannels({ store, links, servedSets, health, news, waiters, streams, callTurns })
-  const opener = new ChannelOpener(store, channels, servedSets, rootOf)
+  const untaken = new UntakenMessages(streams)
+  const opener = new ChannelOpener(store, channels, servedSets, rootOf, (ch) => untaken.holdsNothing(ch))
   const base = { store, links, servedSets, health, news, sender, metadataAsks, streams, waiters, ledger, runningCalls, channels, opener }
   const subscriptions = new Subscriptions(base)
   const listings = new ListingRows(ctx.storage.sql)
@@ -155,7 +156,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const turns = new Turns({ store, askers, roots, rootOf })
   const children = {
     ...base,
-    untaken: new UntakenMessages(streams),
+    untaken,
     postedCalls: new PostedCalls(streams, rootOf),
     subscriptions,
     standbyAnswers,

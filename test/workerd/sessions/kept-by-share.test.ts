@@ -37,6 +37,18 @@ describe('a sleeping Share', () => {
     expect(await (await response).text()).toContain('awake')
   })
 
+  test('asks for all that is held, also when something was held before it slept, and something since', async () => {
+    const { share, agent, client, ch } = await connected()
+    agent.notify(ch, LIST_CHANGED)
+    await agent.expect('hold')
+    await evictDurableObject(stubOf(share))
+    agent.notify(ch, LIST_CHANGED)
+    await agent.expect('hold')
+    const events = new EventReader(await client.listen())
+    expect((await agent.expect('resume')).header).toEqual({ type: 'resume', ch })
+    await events.cancel()
+  })
+
   test('holds what finds no stream at the agent, and asks for it when one opens', async () => {
     const { share, agent, client, ch } = await connected()
     agent.notify(ch, LIST_CHANGED)

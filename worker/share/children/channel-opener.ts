@@ -51,10 +51,19 @@ export class ChannelOpener {
   readonly #channels: GroupChannels
   readonly #servedSets: Pick<ServedSets, 'serving'>
   readonly #rootOf: RootOf
+  readonly #opened: (ch: string) => void
   /** What clients have shown last for the server itself, by session or by the name of their group. In memory only: whoever opens a channel has just shown it. */
   readonly #shown = new Newest<string>(MAX_SHOWN)
 
-  constructor(store: Store, channels: GroupChannels, servedSets: Pick<ServedSets, 'serving'>, rootOf: RootOf) {
+  /** `opened` is told of each channel. */
+  constructor(
+    store: Store,
+    channels: GroupChannels,
+    servedSets: Pick<ServedSets, 'serving'>,
+    rootOf: RootOf,
+    opened: (ch: string) => void,
+  ) {
+    this.#opened = opened
     this.#store = store
     this.#channels = channels
     this.#servedSets = servedSets
@@ -203,6 +212,7 @@ export class ChannelOpener {
   #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner' | 'root'>, principal: string | undefined): void {
     const owner = ownerOn(link, principal)
     const root = owner === undefined ? undefined : this.#rootOf(owner)
+    this.#opened(open.ch)
     const auth = link.passesAuth ? this.#shown.get(clientsOf(groupOf(open.ch))) : undefined
     sendFrame(link, {
       type: 'open',

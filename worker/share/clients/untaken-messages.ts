@@ -16,6 +16,8 @@ export class UntakenMessages {
   readonly #left = new Newest<ChildPlace>(MAX_LEFT_STREAMS)
   /** Places behind which messages were held, by group, until one has gone out since. */
   readonly #held = new Newest<ChildPlace>(MAX_LEFT_STREAMS)
+  /** Channels whose child surely holds nothing yet, or nothing that is not being asked for: of others something may have been held before the object slept. */
+  readonly #holdsNothing = new Newest<true>(MAX_LEFT_STREAMS)
 
   constructor(streams: Pick<Streams, 'attachmentOf' | 'markUntaken'>) {
     this.#streams = streams
@@ -56,10 +58,19 @@ export class UntakenMessages {
     this.#left.set(session, place)
   }
 
+  /** A child holds nothing: it was just started, or all that it holds is being asked for. */
+  holdsNothing(ch: string): void {
+    this.#holdsNothing.set(ch, true)
+  }
+
   /** A message was held, since nobody has a stream for it: those that are opened now are to have it before all that is new. */
   held({ ch, n }: { readonly ch: string; readonly n: number }): void {
     const group = groupOf(ch)
-    this.#held.set(group, earlier(this.#held.get(group), { ch, after: n - 1 }))
+    const before = this.#held.get(group)
+    // What was held before would stay so if only what followed this was asked for.
+    if (before?.ch !== ch && this.#holdsNothing.get(ch) === undefined) return
+    this.#holdsNothing.delete(ch)
+    this.#held.set(group, earlier(before, { ch, after: n - 1 }))
   }
 
   /**
@@ -70,6 +81,7 @@ export class UntakenMessages {
     const left = this.#left.get(session)
     this.#left.delete(session)
     const held = this.#held.get(group)
+    if (ch !== undefined) this.holdsNothing(ch)
     if (held === undefined) return left
     // What a child held that is gone nobody can say, and of its successor nothing is held.
     if (ch === undefined || held.ch === ch) return earlier(left, held)

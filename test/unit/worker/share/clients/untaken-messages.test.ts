@@ -98,6 +98,7 @@ describe('UntakenMessages.takeLeft()', () => {
 
   test('gives the place behind which messages of the child are held to each stream that opens, until one of them is out', () => {
     const { messages, sent } = stream()
+    messages.holdsNothing('s.1')
     messages.held({ ch: 's.1', n: 4 })
     messages.held({ ch: 's.1', n: 6 })
     messages.leave('s', { ch: 's.1', after: 5 })
@@ -117,13 +118,16 @@ describe('UntakenMessages.takeLeft()', () => {
     ['its agent is there', 's.2'],
   ])('knows nothing of what a child held that was there before, when %s', (_, ch) => {
     const { messages } = stream()
+    messages.holdsNothing('s.1')
     messages.held({ ch: 's.1', n: 4 })
+    messages.holdsNothing('s.2')
     messages.held({ ch: 's.2', n: 6 })
     expect(messages.takeLeft('s', 's', ch)).toEqual({ ch: 's.2', after: 5 })
   })
 
   test('knows nothing more of what a child held once there is another, or something of that one has gone out', () => {
     const { messages, sent } = stream()
+    messages.holdsNothing('s.1')
     messages.held({ ch: 's.1', n: 4 })
     messages.leave('s', { ch: 's.2', after: 7 })
     expect(messages.takeLeft('s', 's', 's.2')).toEqual({ ch: 's.2', after: 7 })
@@ -131,5 +135,13 @@ describe('UntakenMessages.takeLeft()', () => {
     messages.held({ ch: 's.2', n: 9 })
     sent(1, 0, 's.3')
     expect(messages.takeLeft('s', 's', undefined)).toBeUndefined()
+  })
+
+  test('knows nothing of what is held where more may be that was held before the object slept, until that is asked for', () => {
+    const { messages } = stream()
+    messages.held({ ch: 's.1', n: 4 })
+    expect(messages.takeLeft('s', 's', 's.1')).toBeUndefined()
+    messages.held({ ch: 's.1', n: 6 })
+    expect(messages.takeLeft('s', 's', 's.1')).toEqual({ ch: 's.1', after: 5 })
   })
 })
