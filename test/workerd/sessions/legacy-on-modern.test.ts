@@ -332,6 +332,26 @@ describe('over HTTP+SSE', () => {
     await back.events.cancel()
   })
 
+  test('a question that its client has answered is not put again, and what came of it is told on the next stream', async () => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client } = await begun()
+    await client.post(CALL)
+    const first = await agent.expect('call')
+    agent.answer(first.header, '2', ASKS)
+    await client.post(reply(((await client.next()) as Told).id, GIVEN))
+    const second = await agent.expect('call')
+    const back = await SseClient.connect(share, client.streamId)
+    await agent.expect('resume')
+    const again = await agent.expect('call')
+    expect(again.header.key).toBe(first.header.key)
+    agent.answer(again.header, '2', ASKS)
+    const asked = await expectReplay(agent)
+    expect(asked.key).toBe(second.header.key)
+    agent.answer({ ...second.header, ra: asked.ra ?? '' }, '3', '{"resultType":"complete","content":[]}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+    await back.events.cancel()
+  })
+
   test('initialize, calls and questions go through the one stream', async () => {
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share, { era: 'modern' })
