@@ -8,13 +8,14 @@ import type { MadeBefore, StreamControl } from '../../contract/streams.ts'
 import { MAX_POSTED_BYTES, POSTED_CALL_BYTES } from '../../routing-limits.ts'
 import type { Streams } from './streams.ts'
 
-interface PostedCall {
-  readonly request: SessionCallRequest
-  /** The agent that has it; undefined of one that was handed on to the Worker of its session's stream. */
-  readonly agent: string | undefined
-  /** As whom its client counts. */
-  readonly root: string
-}
+/** What the Worker of a session's stream makes a call of. */
+export type HandedOnRequest = Pick<SessionCallRequest, 'session' | 'principal' | 'key' | 'body' | 'authorization'>
+
+/** `agent`: that has it; undefined of one that was handed on to the Worker of its session's stream. `root`: as whom its client counts. */
+type PostedCall = { readonly root: string } & (
+  | { readonly request: SessionCallRequest; readonly agent: string }
+  | { readonly request: HandedOnRequest; readonly agent: undefined }
+)
 
 const decoder = new TextDecoder()
 
@@ -38,25 +39,30 @@ export class PostedCalls {
     const { key, body, size, isResend } = request
     this.#remove(key)
     if (body.length < size || isResend === true) return
-    this.#keep(request, agent)
+    this.#keep({ request, agent, root: this.#rootOf(request.principal) })
   }
 
   /** A call is handed on to the Worker of its session's stream, and again to that of the next one, until it is answered. Whose initialize was lost begins anew. */
-  keepHandedOn(request: SessionCallRequest): void {
+  keepHandedOn(request: HandedOnRequest & { readonly method?: string }): void {
     this.#remove(request.key)
-    if (request.method !== 'initialize') this.#keep(request, undefined)
+    if (request.method !== 'initialize') this.#keep({ request, agent: undefined, root: this.#rootOf(request.principal) })
+  }
+
+  /** Whether anything is kept under this key. */
+  has(key: string): boolean {
+    return this.#calls.has(key)
   }
 
   /** Those of a session that were handed on, oldest first. */
-  handedOn(session: string): readonly SessionCallRequest[] {
+  handedOn(session: string): readonly HandedOnRequest[] {
     return [...this.#calls.values()].flatMap(({ request, agent }) => (agent === undefined && request.session === session ? [request] : []))
   }
 
-  #keep(request: SessionCallRequest, agent: string | undefined): void {
-    const root = this.#rootOf(request.principal)
-    this.#calls.set(request.key, { request, agent, root })
-    this.#bytes += costOf(request)
-    while (this.#bytes > MAX_POSTED_BYTES) this.#dropOldest(root, request.key)
+  #keep(call: PostedCall): void {
+    const { key } = call.request
+    this.#calls.set(key, call)
+    this.#bytes += costOf(call.request)
+    while (this.#bytes > MAX_POSTED_BYTES) this.#dropOldest(call.root, key)
   }
 
   /** One that an agent has. */
@@ -117,12 +123,12 @@ export class PostedCalls {
 }
 
 /** What tells the Worker of a session's stream to make a call. `before`: how it was made under its key. */
-export function handOver({ principal, key, body, authorization }: SessionCallRequest, before?: MadeBefore): StreamControl {
+export function handOver({ principal, key, body, authorization }: HandedOnRequest, before?: MadeBefore): StreamControl {
   const shown = authorization === undefined ? {} : { shown: { principal, authorization } }
   return { type: 'translate', key, body: decoder.decode(body), ...(before === undefined ? {} : { before }), ...shown }
 }
 
 /** The body, what else the request holds of it, and the rest. */
-function costOf({ body }: SessionCallRequest): number {
+function costOf({ body }: HandedOnRequest): number {
   return 2 * body.length + POSTED_CALL_BYTES
 }
