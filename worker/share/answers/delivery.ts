@@ -95,6 +95,7 @@ export class Delivery {
       return
     }
     if (address?.to === 'session' && this.#postedAgain(header)) return
+    if (address?.to === 'session') this.#parts.postedCalls.failed(address.session, header.key, frame)
     const target = this.#routing.answerTarget(address)
     if (header.executed === 'no' && mayComeAgain(header, target) && this.#callAgain(header.ch, target)) return
     if (header.executed === 'unknown' && header.code === 'CHILD_DIED' && this.#repeat(header.ch, target)) return

@@ -140,6 +140,7 @@ export class SseSessions {
 
   /** A session's stream is there again: the calls that the Worker of the one before was to make, and has let go, are handed on to this one's. */
   async returned(session: string): Promise<void> {
+    this.#postedCalls.tellFailures(session)
     if (this.#postedCalls.handedOn(session).length === 0) return
     // The Worker of a stream that is replaced hears of that first.
     await pause(PROBED_MS)
