@@ -104,6 +104,21 @@ describe('an event source whose stream broke', () => {
     await back.events.cancel()
   })
 
+  test('is told on its next stream that the agent is lost which has kept the answer of its call', async () => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client, header } = await sseCall()
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await expectReplay(agent)
+    agent.answer(header, '7', '{"kept":true}')
+    await agent.expect('hold')
+    await agent.leave()
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    const back = await SseClient.connect(share, client.streamId)
+    expect(await back.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    await back.events.cancel()
+  })
+
   test('is told on its next stream that the child of its call has died meanwhile', async () => {
     verifies('promise.2.sse-taken')
     const { share, agent, client, header } = await sseCall()

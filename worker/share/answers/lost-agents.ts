@@ -124,6 +124,7 @@ export class LostAgents {
       if (!this.#repeatStream(socket)) this.#failStream(socket, key, failure)
     for (const request of this.#parts.postedCalls.of(agent))
       if (!this.#repeatPosted(request)) this.#parts.postedCalls.fail(request.key, failure)
+    this.#parts.postedCalls.failHeld(agent, failure)
     this.#tellSessions({ type: 'lost', agent, failure })
   }
 

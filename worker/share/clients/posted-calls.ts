@@ -16,9 +16,9 @@ import type { Streams } from './streams.ts'
 /** What the Worker of a session's stream makes a call of. */
 export type HandedOnRequest = Pick<SessionCallRequest, 'session' | 'principal' | 'key' | 'body' | 'authorization'>
 
-/** `agent`: that has it; undefined of one that was handed on to the Worker of its session's stream. `isOnce`: it cannot be made again, and has no body here. `root`: as whom its client counts. */
+/** `agent`: that has it; undefined of one that was handed on to the Worker of its session's stream. `isOnce`: it cannot be made again, and has no body here. `isHeld`: it has answered, and keeps that for the session's next stream. `root`: as whom its client counts. */
 type PostedCall = { readonly root: string } & (
-  | { readonly request: SessionCallRequest; readonly agent: string; readonly isOnce: boolean }
+  | { readonly request: SessionCallRequest; readonly agent: string; readonly isOnce: boolean; readonly isHeld?: true }
   | { readonly request: HandedOnRequest; readonly agent: undefined }
 )
 
@@ -81,7 +81,7 @@ export class PostedCalls {
 
   /** Those that an agent has. */
   of(agent: string): readonly SessionCallRequest[] {
-    return [...this.#calls.values()].flatMap((call) => (call.agent === agent ? [call.request] : []))
+    return [...this.#calls.values()].flatMap((call) => (call.agent === agent && call.isHeld !== true ? [call.request] : []))
   }
 
   /** A call that an agent has is answered, or has failed for good. */
@@ -113,6 +113,19 @@ export class PostedCalls {
   /** A session has another stream: tells on it what the one before may not have brought. */
   tellFailures(session: string): void {
     for (const frame of this.#failures.of(session, Date.now())) this.#streams.listener(session)?.send(frame)
+  }
+
+  /** The agent that has a call keeps its answer until the session has a stream. */
+  hold(key: string): void {
+    const call = this.#calls.get(key)
+    if (call?.agent === undefined) return
+    this.#remove(key)
+    this.#keep({ ...call, request: { ...call.request, body: NO_BODY }, isOnce: true, isHeld: true })
+  }
+
+  /** An agent is lost, and the answers with it that it has kept. */
+  failHeld(agent: string, failure: Failure): void {
+    for (const [key, call] of this.#calls) if (call.agent === agent && call.isHeld === true) this.fail(key, failure)
   }
 
   /** A session has ended. */

@@ -115,6 +115,21 @@ test('PostedCalls.fail() ends a call of an agent, also one that cannot be made a
   expect([calls.of('agent'), calls.handedOn('s').length]).toEqual([[], 1])
 })
 
+test('PostedCalls.failHeld() ends the calls whose answers an agent has kept, which are not made again', () => {
+  const key = 'a'.repeat(32)
+  const { calls, stream } = stage()
+  calls.keep(requestOf(key), 'agent')
+  calls.keep(requestOf('open'), 'agent')
+  calls.hold(key)
+  calls.hold('unknown')
+  stream.isOpen = false
+  expect([calls.get(key), calls.of('agent').map((request) => request.key)]).toEqual([undefined, ['open']])
+  calls.failHeld('other', { code: 'AGENT_LOST' })
+  expect(calls.has(key)).toBe(true)
+  calls.failHeld('agent', { code: 'AGENT_LOST' })
+  expect([calls.has(key), calls.has('open')]).toEqual([false, true])
+})
+
 describe('PostedCalls.keep()', () => {
   test('keeps so many bytes: who brings one more loses its own oldest, with all that count as it', () => {
     verifies('promise.10.sse-posts')
