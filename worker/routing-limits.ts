@@ -36,5 +36,9 @@ export const MAX_POSTED_BYTES = 8 * 1024 * 1024
 /** What one of them counts beside its body: a dozen facts of a few bytes each, and what a map needs. */
 export const POSTED_CALL_BYTES = 2 * 1024
 
+/** Calls over HTTP+SSE of which an object remembers how they failed, until their client has surely been told; and bytes of what tells so, the last words of a server among them. */
+export const MAX_POSTED_FAILURES = 1_000
+export const MAX_POSTED_FAILURE_BYTES = 1024 * 1024
+
 /** Calls of one HTTP+SSE stream of which its Worker remembers that they were made again, so that nothing of the try before is told: a key each. */
 export const MAX_MADE_AGAIN = 1_000

@@ -217,5 +217,18 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const usage = new Usage({ callLedger, runningCalls, clientList })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy, taskKeeper }
   const trust = { gate, slidingEnd, spending, approvals, approvalKeeper, cutOff }
-  return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, serverEntries, usage, callLedger, web, upstream }
+  return {
+    ...answers,
+    sessions,
+    sseSessions,
+    ...calls,
+    ...trust,
+    streamSockets,
+    agentMessages,
+    serverEntries,
+    usage,
+    callLedger,
+    web,
+    upstream,
+  }
 }

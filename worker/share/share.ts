@@ -149,7 +149,10 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   async keepCall(pass: Pass, order: KeepOrder): Promise<Gated<void>> {
     return this.#let(pass, async () => {
-      if (!this.#isMade || leafOf(pass) === ANONYMOUS || 'code' in this.#parts.sessions.of(order)) return
+      const session = this.#isMade ? this.#parts.sessions.of(order) : undefined
+      if (session === undefined || 'code' in session) return
+      if (session.transport === 'sse') return this.#parts.sseSessions.letGo(order)
+      if (leafOf(pass) === ANONYMOUS) return
       const nowMs = Date.now()
       this.#parts.legacyOnModern.keep(order, nowMs)
       await this.#clock.sweepBy(nowMs + KEPT_CALL_MS)

@@ -1,5 +1,5 @@
 /** Sessions of the handshake era on a child of revision 2026-07-28, in the real runtime. */
-import { runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   ASKS,
@@ -329,6 +329,48 @@ describe('over HTTP+SSE', () => {
     await back.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
     expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 8, result: {} })
     expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])
+    await back.events.cancel()
+  })
+
+  test('a question that its client has answered is not put again, and what came of it is told on the next stream', async () => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client } = await begun()
+    await client.post(CALL)
+    const first = await agent.expect('call')
+    agent.answer(first.header, '2', ASKS)
+    await client.post(reply(((await client.next()) as Told).id, GIVEN))
+    const second = await agent.expect('call')
+    const back = await SseClient.connect(share, client.streamId)
+    await agent.expect('resume')
+    const again = await agent.expect('call')
+    expect(again.header.key).toBe(first.header.key)
+    agent.answer(again.header, '2', ASKS)
+    const asked = await expectReplay(agent)
+    expect(asked.key).toBe(second.header.key)
+    agent.answer({ ...second.header, ra: asked.ra ?? '' }, '3', '{"resultType":"complete","content":[]}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+    await back.events.cancel()
+  })
+
+  test.each([
+    ['that is under way', false],
+    ['whose answer may have gone nowhere', true],
+  ])('a call %s, and of which the Share has slept since, comes on the next stream', async (_, isAnswered) => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client } = await begun()
+    await client.post(CALL)
+    const first = await agent.expect('call')
+    if (isAnswered) {
+      agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+      await client.next()
+    }
+    await evictDurableObject(stubOf(share))
+    const back = await SseClient.connect(share, client.streamId)
+    await agent.expect('resume')
+    const again = await agent.expect('call')
+    expect(again.header.key).toBe(first.header.key)
+    agent.answer(again.header, '2', '{"resultType":"complete","content":[]}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
     await back.events.cancel()
   })
 

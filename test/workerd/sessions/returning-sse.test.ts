@@ -86,6 +86,50 @@ describe('an event source whose stream broke', () => {
     await client.events.cancel()
   })
 
+  test.each([
+    ['while it has none', 'away'],
+    ['on the one that went nowhere', 'unseen'],
+    ['after it has come back', 'back'],
+  ])('is told on its stream that the agent of its call is lost, which was found out %s', async (_, when) => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client } = await sseCall()
+    if (when !== 'unseen') await client.events.cancel()
+    if (when !== 'unseen') await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    const early = when === 'back' ? await SseClient.connect(share, client.streamId) : undefined
+    await agent.leave()
+    const other = await ScriptedAgent.connect(share, { instance: 'two' })
+    const back = early ?? (await SseClient.connect(share, client.streamId))
+    expect(await back.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    expect(other.waiting.filter(({ type }) => type === 'call')).toEqual([])
+    await back.events.cancel()
+  })
+
+  test('is told on its next stream that the agent is lost which has kept the answer of its call', async () => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client, header } = await sseCall()
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await expectReplay(agent)
+    agent.answer(header, '7', '{"kept":true}')
+    await agent.expect('hold')
+    await agent.leave()
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    const back = await SseClient.connect(share, client.streamId)
+    expect(await back.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    await back.events.cancel()
+  })
+
+  test('is told on its next stream that the child of its call has died meanwhile', async () => {
+    verifies('promise.2.sse-taken')
+    const { share, agent, client, header } = await sseCall()
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    agent.fail(header, 'CHILD_DIED', 'unknown')
+    const back = await SseClient.connect(share, client.streamId)
+    expect(await back.next()).toMatchObject({ id: 7, error: { data: { code: 'CHILD_DIED', executed: 'unknown' } } })
+    await back.events.cancel()
+  })
+
   test('comes back to its session after the relay was started anew, and a post waits for that', async () => {
     verifies('promise.4.sse-returns')
     const { share, agent, client, header } = await sseCall()

@@ -78,7 +78,7 @@ export class SessionCall implements Exchange {
     // By the key: what a client that has come back says of its call is its own word.
     const onHeld = heldFrom(share, caller.session)
     this.#lists = isInspectedKey(first.key) ? new BoundedLists(share, (bytes) => this.#taken(bytes), onHeld) : undefined
-    this.#isResumed = 'next' in origin
+    this.#isResumed = 'next' in origin || before === 'sent'
     if ('next' in origin) {
       this.#request = new SessionRequest(share, caller)
       // Whether a task was asked for its client does not say when it comes back.

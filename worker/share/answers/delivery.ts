@@ -74,8 +74,8 @@ export class Delivery {
     else if (address?.to === 'listen') this.#parts.listens.ended(address.session, header.key, header.failed)
     else {
       if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.childAsks.answered(address.key)
-      if (address?.to === 'session') this.#parts.postedCalls.drop(header.key)
       const target = this.#sentAgain.target(header, this.#routing.answerTarget(address))
+      if (address?.to === 'session') this.#parts.postedCalls[target.kind === 'hold' ? 'hold' : 'drop'](header.key)
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(link, header, target, frame, body.length, isWhole, header.failed)
     }
@@ -95,6 +95,7 @@ export class Delivery {
       return
     }
     if (address?.to === 'session' && this.#postedAgain(header)) return
+    if (address?.to === 'session') this.#parts.postedCalls.failed(address.session, header.key, frame)
     const target = this.#routing.answerTarget(address)
     if (header.executed === 'no' && mayComeAgain(header, target) && this.#callAgain(header.ch, target)) return
     if (header.executed === 'unknown' && header.code === 'CHILD_DIED' && this.#repeat(header.ch, target)) return

@@ -109,7 +109,11 @@ export class LostAgents {
       this.#parts.waiters.turnAway(key, Date.now())
       closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
     }
-    for (const { key } of this.#parts.postedCalls.of(agent)) if (!held.has(key)) this.#parts.postedCalls.makeAgain(key, 'unrun')
+    const { postedCalls } = this.#parts
+    for (const { key, isResend } of postedCalls.of(agent)) {
+      if (!held.has(key) && !postedCalls.makeAgain(key, 'unrun'))
+        postedCalls.fail(key, { code: 'AGENT_LOST', executed: isResend === true ? 'unknown' : 'no' })
+    }
     this.#tellSessions({ type: 'held', agent, keys })
   }
 
@@ -118,7 +122,9 @@ export class LostAgents {
       if (!this.#repeat(waiter)) this.#parts.clientFrames.fail(waiter.key, failure)
     for (const { socket, key } of this.#parts.streams.callsOf(agent))
       if (!this.#repeatStream(socket)) this.#failStream(socket, key, failure)
-    for (const request of this.#parts.postedCalls.of(agent)) if (!this.#repeatPosted(request)) this.#parts.postedCalls.drop(request.key)
+    for (const request of this.#parts.postedCalls.of(agent))
+      if (!this.#repeatPosted(request)) this.#parts.postedCalls.fail(request.key, failure)
+    this.#parts.postedCalls.failHeld(agent, failure)
     this.#tellSessions({ type: 'lost', agent, failure })
   }
 

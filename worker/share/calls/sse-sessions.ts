@@ -4,7 +4,7 @@ import { failedFrame, failureOf } from '../../../protocol/failed-frame.ts'
 import type { Failed } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { decodeReturnAddress, encodeReturnAddress } from '../../contract/return-address.ts'
-import type { CallOutcome, SessionCallRequest } from '../../contract/share-rpc.ts'
+import type { CallOutcome, KeepOrder, SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { MAX_RPC_WAIT_MS, PROBED_MS } from '../../limits.ts'
 import { pause, within } from '../../within.ts'
@@ -140,11 +140,20 @@ export class SseSessions {
 
   /** A session's stream is there again: the calls that the Worker of the one before was to make, and has let go, are handed on to this one's. */
   async returned(session: string): Promise<void> {
+    this.#postedCalls.tellFailures(session)
     if (this.#postedCalls.handedOn(session).length === 0) return
     // The Worker of a stream that is replaced hears of that first.
     await pause(PROBED_MS)
     const listener = this.#streams.listener(session)
     for (const request of this.#postedCalls.handedOn(session)) listener?.send(JSON.stringify(handOver(request, 'sent')))
+  }
+
+  /** The Worker of a stream that has ended lets a call go that it was to make; the object may have slept since it has handed that on, and the next stream may be there. */
+  letGo({ request, ...caller }: KeepOrder): void {
+    if (this.#postedCalls.has(caller.key)) return
+    const handedOn = { ...caller, body: request }
+    this.#postedCalls.keepHandedOn(handedOn)
+    this.#streams.listener(caller.session)?.send(JSON.stringify(handOver(handedOn, 'sent')))
   }
 
   /** The answers of these calls, which were handed on, have reached their client. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { SessionCallRequest } from '../../../../../worker/contract/share-rpc.ts'
+import { decodeAgentFrame } from '../../../../../protocol/frame-codec.ts'
 import { MAX_POSTED_BYTES, POSTED_CALL_BYTES } from '../../../../../worker/routing-limits.ts'
 import { handOver, PostedCalls } from '../../../../../worker/share/clients/posted-calls.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -94,6 +95,39 @@ test('PostedCalls.of() names those that an agent has', () => {
   expect(calls.of('two').map(({ key }) => key)).toEqual(['b', 'a'])
   calls.forget()
   expect([calls.get('a'), calls.of('two')]).toEqual([undefined, []])
+})
+
+test('PostedCalls.fail() ends a call of an agent, also one that cannot be made again, and tellFailures() tells it once more', () => {
+  const told: unknown[] = []
+  const key = 'a'.repeat(32)
+  const away = 'b'.repeat(32)
+  const socket = { send: (frame: Uint8Array) => void told.push(decodeAgentFrame(frame)) } as unknown as WebSocket
+  const calls = new PostedCalls({ listener: (session) => (session === 's' ? socket : undefined) })
+  calls.keep(requestOf(key, { isResend: true }), 'agent')
+  calls.keep(requestOf(away, { session: 'away' }), 'agent')
+  calls.keepHandedOn(requestOf('handed-on'))
+  expect([calls.get(key), calls.of('agent').map((request) => request.key)]).toEqual([undefined, [key, away]])
+  for (const one of [key, away, 'handed-on', 'unknown']) calls.fail(one, { code: 'AGENT_LOST', executed: 'unknown' })
+  const failure = { value: { header: { type: 'failed', key, code: 'AGENT_LOST', executed: 'unknown' } } }
+  expect(told).toMatchObject([failure])
+  calls.tellFailures('s')
+  expect(told).toMatchObject([failure, failure])
+  expect([calls.of('agent'), calls.handedOn('s').length]).toEqual([[], 1])
+})
+
+test('PostedCalls.failHeld() ends the calls whose answers an agent has kept, which are not made again', () => {
+  const key = 'a'.repeat(32)
+  const { calls, stream } = stage()
+  calls.keep(requestOf(key), 'agent')
+  calls.keep(requestOf('open'), 'agent')
+  calls.hold(key)
+  calls.hold('unknown')
+  stream.isOpen = false
+  expect([calls.get(key), calls.of('agent').map((request) => request.key)]).toEqual([undefined, ['open']])
+  calls.failHeld('other', { code: 'AGENT_LOST' })
+  expect(calls.has(key)).toBe(true)
+  calls.failHeld('agent', { code: 'AGENT_LOST' })
+  expect([calls.has(key), calls.has('open')]).toEqual([false, true])
 })
 
 describe('PostedCalls.keep()', () => {
