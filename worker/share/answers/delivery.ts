@@ -75,7 +75,7 @@ export class Delivery {
     else {
       if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.childAsks.answered(address.key)
       const target = this.#sentAgain.target(header, this.#routing.answerTarget(address))
-      if (address?.to === 'session') this.#parts.postedCalls[target.kind === 'hold' ? 'hold' : 'drop'](header.key)
+      if (address?.to === 'session') this.#postedAnswer(header.key, target)
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(link, header, target, frame, body.length, isWhole, header.failed)
     }
@@ -233,6 +233,12 @@ export class Delivery {
     if (!isUnrun && channels.linkOf(ch) !== undefined) subscriptions.endAll(groupOf(ch))
     channels.died(ch)
     return true
+  }
+
+  /** A call over HTTP+SSE is answered, which its agent keeps while the session has no stream. */
+  #postedAnswer(key: string, { kind }: Target): void {
+    if (kind === 'hold') this.#parts.postedCalls.hold(key)
+    else this.#parts.postedCalls.drop(key)
   }
 
   #put(
