@@ -1,8 +1,8 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
-import type { PassingVerdict } from './passing.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import type { ApprovalNote, HoldOrder } from './trust/approvals.ts'
 import type { ListingOrder } from './listings.ts'
+import type { PassingVerdict } from './passing.ts'
 import type { GatewayAnswer, Asker, GatewayOrder } from './registry/gateway-rpc.ts'
 import type { Location } from './registry/locations.ts'
 import type { MeterOrder } from './trust/metering.ts'

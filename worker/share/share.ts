@@ -1,10 +1,10 @@
 /** The Durable Object of one share: the only state that two requests must agree on. It lets in whom the gate lets in, and its parts decide. */
-import type { PassingVerdict } from '../contract/passing.ts'
 import { DurableObject } from 'cloudflare:workers'
 import type { Failure } from '../../protocol/errors.ts'
 import { ANONYMOUS, CLOSE, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { laneStub } from '../carry/share-stub.ts'
+import type { PassingVerdict } from '../contract/passing.ts'
 import type { ApprovalNote, HoldOrder } from '../contract/trust/approvals.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { MeterOrder } from '../contract/trust/metering.ts'

@@ -1,5 +1,7 @@
 /** A client of HTTP+SSE (MCP 2024-11-05): one stream, and posts to the path that it names. */
-import { EventReader, fetchRelay, type ServerSentEvent, type TestShare } from './relay.ts'
+import { runDurableObjectAlarm } from 'cloudflare:test'
+import { expect, vi } from 'vitest'
+import { EventReader, fetchRelay, type ServerSentEvent, stubOf, type TestShare } from './relay.ts'
 
 export class SseClient {
   readonly events: EventReader
@@ -36,6 +38,12 @@ export class SseClient {
     return this.post(
       `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"${name}","version":"1"}}}`,
     )
+  }
+
+  /** Leaves its stream, and waits until the Share has found that out. */
+  async leaveNoticed(): Promise<void> {
+    await this.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(this.#share))).toBe(true))
   }
 
   /** The next message on the stream, parsed. */

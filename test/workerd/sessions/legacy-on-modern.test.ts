@@ -1,5 +1,5 @@
 /** Sessions of the handshake era on a child of revision 2026-07-28, in the real runtime. */
-import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   ASKS,
@@ -254,6 +254,8 @@ describe('a child for all sessions', () => {
 })
 
 describe('over HTTP+SSE', () => {
+  const DONE = '{"resultType":"complete","content":[]}'
+
   /** A session of a client that is there. */
   async function begun() {
     const share = await createShare()
@@ -262,8 +264,18 @@ describe('over HTTP+SSE', () => {
     await client.post(initializeText(ELICITS).replace('2025-11-25', '2024-11-05'))
     await agent.expect('open')
     await discovered(agent, MUTE)
-    await client.next()
-    return { share, agent, client }
+    return { share, agent, client, hello: await client.next() }
+  }
+
+  /** The client comes back: its call is asked for by its key, and answered on the next stream. */
+  async function answeredOnNext({ share, agent, client }: Awaited<ReturnType<typeof begun>>, key: string): Promise<void> {
+    const back = await SseClient.connect(share, client.streamId)
+    await agent.expect('resume')
+    const again = await agent.expect('call')
+    expect(again.header.key).toBe(key)
+    agent.answer(again.header, '2', DONE)
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+    await back.events.cancel()
   }
 
   test('a call that is posted again, since it was not clear that its client is there, is made once', async () => {
@@ -275,7 +287,7 @@ describe('over HTTP+SSE', () => {
     })
     await client.post(CALL)
     const first = await agent.expect('call')
-    agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+    agent.answer(first.header, '2', DONE)
     expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
     await client.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
     expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 8, result: {} })
@@ -285,35 +297,24 @@ describe('over HTTP+SSE', () => {
 
   test('a call whose stream breaks is asked for by its key on the next one, and answered there', async () => {
     verifies('promise.2.sse-taken')
-    const { share, agent, client } = await begun()
+    const parts = await begun()
+    const { agent, client } = parts
     await client.post(CALL)
     const first = await agent.expect('call')
-    await client.events.cancel()
-    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
-    agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
-    const back = await SseClient.connect(share, client.streamId)
-    await agent.expect('resume')
-    const again = await agent.expect('call')
-    expect(again.header.key).toBe(first.header.key)
-    agent.answer(again.header, '2', '{"resultType":"complete","content":[]}')
-    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
-    await back.events.cancel()
+    await client.leaveNoticed()
+    agent.answer(first.header, '2', DONE)
+    await answeredOnNext(parts, first.header.key)
   })
 
   test('an answer that went onto a stream which went nowhere comes again on the next one', async () => {
     verifies('promise.2.sse-taken')
-    const { share, agent, client } = await begun()
+    const parts = await begun()
+    const { agent, client } = parts
     await client.post(CALL)
     const first = await agent.expect('call')
-    agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+    agent.answer(first.header, '2', DONE)
     await client.next()
-    const back = await SseClient.connect(share, client.streamId)
-    await agent.expect('resume')
-    const again = await agent.expect('call')
-    expect(again.header.key).toBe(first.header.key)
-    agent.answer(again.header, '2', '{"resultType":"complete","content":[]}')
-    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
-    await back.events.cancel()
+    await answeredOnNext(parts, first.header.key)
   })
 
   test('an answer that has surely reached its client is not asked for again', async () => {
@@ -322,7 +323,7 @@ describe('over HTTP+SSE', () => {
     const answered = vi.spyOn(SseSessions.prototype, 'answered')
     await client.post(CALL)
     const first = await agent.expect('call')
-    agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+    agent.answer(first.header, '2', DONE)
     await client.next()
     await vi.waitFor(() => expect(answered).toHaveBeenCalledWith(expect.arrayContaining([first.header.key])), { timeout: 20_000 })
     const back = await SseClient.connect(share, client.streamId)
@@ -347,7 +348,7 @@ describe('over HTTP+SSE', () => {
     agent.answer(again.header, '2', ASKS)
     const asked = await expectReplay(agent)
     expect(asked.key).toBe(second.header.key)
-    agent.answer({ ...second.header, ra: asked.ra ?? '' }, '3', '{"resultType":"complete","content":[]}')
+    agent.answer({ ...second.header, ra: asked.ra ?? '' }, '3', DONE)
     expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
     await back.events.cancel()
   })
@@ -357,38 +358,28 @@ describe('over HTTP+SSE', () => {
     ['whose answer may have gone nowhere', true],
   ])('a call %s, and of which the Share has slept since, comes on the next stream', async (_, isAnswered) => {
     verifies('promise.2.sse-taken')
-    const { share, agent, client } = await begun()
+    const parts = await begun()
+    const { share, agent, client } = parts
     await client.post(CALL)
     const first = await agent.expect('call')
     if (isAnswered) {
-      agent.answer(first.header, '2', '{"resultType":"complete","content":[]}')
+      agent.answer(first.header, '2', DONE)
       await client.next()
     }
     await evictDurableObject(stubOf(share))
-    const back = await SseClient.connect(share, client.streamId)
-    await agent.expect('resume')
-    const again = await agent.expect('call')
-    expect(again.header.key).toBe(first.header.key)
-    agent.answer(again.header, '2', '{"resultType":"complete","content":[]}')
-    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
-    await back.events.cancel()
+    await answeredOnNext(parts, first.header.key)
   })
 
   test('initialize, calls and questions go through the one stream', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share, { era: 'modern' })
-    const client = await SseClient.connect(share)
-    await client.post(initializeText(ELICITS).replace('2025-11-25', '2024-11-05'))
-    await agent.expect('open')
-    await discovered(agent, MUTE)
-    expect(await client.next()).toMatchObject({ id: 0, result: { protocolVersion: '2024-11-05', serverInfo: { name: 'unknown' } } })
+    const { agent, client, hello } = await begun()
+    expect(hello).toMatchObject({ id: 0, result: { protocolVersion: '2024-11-05', serverInfo: { name: 'unknown' } } })
     await client.post(CALL)
     agent.answer((await agent.expect('call')).header, '2', ASKS)
     const question = (await client.next()) as Told
     expect(question.method).toBe('elicitation/create')
     await client.post(reply(question.id, GIVEN))
     const retry = await agent.expect('call')
-    agent.answer(retry.header, '3', '{"resultType":"complete","content":[]}')
+    agent.answer(retry.header, '3', DONE)
     expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
     await client.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
     expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 8, result: {} })

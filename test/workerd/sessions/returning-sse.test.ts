@@ -19,11 +19,10 @@ describe('an event source whose stream broke', () => {
   /** A client that has called, and what it left behind. */
   async function left() {
     const parts = await sseCall()
-    const { agent, client, share, header } = parts
+    const { agent, client, header } = parts
     agent.answer(header, '7', '{}')
     expect(await client.next()).toMatchObject({ id: 7 })
-    await client.events.cancel()
-    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await client.leaveNoticed()
     await expectReplay(agent)
     return parts
   }
@@ -31,8 +30,7 @@ describe('an event source whose stream broke', () => {
   test('comes back to its session, whose child has lived on, and hears what was answered meanwhile', async () => {
     verifies('promise.4.sse-returns')
     const { share, agent, client, header } = await sseCall()
-    await client.events.cancel()
-    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await client.leaveNoticed()
     const { ch, after, to = '', calls = '' } = await expectReplay(agent)
     // All that was written to the broken stream may have gone nowhere, answers too.
     expect({ ch, after }).toEqual({ ch: header.ch, after: 0 })
@@ -93,8 +91,7 @@ describe('an event source whose stream broke', () => {
   ])('is told on its stream that the agent of its call is lost, which was found out %s', async (_, when) => {
     verifies('promise.2.sse-taken')
     const { share, agent, client } = await sseCall()
-    if (when !== 'unseen') await client.events.cancel()
-    if (when !== 'unseen') await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    if (when !== 'unseen') await client.leaveNoticed()
     const early = when === 'back' ? await SseClient.connect(share, client.streamId) : undefined
     await agent.leave()
     const other = await ScriptedAgent.connect(share, { instance: 'two' })
@@ -107,8 +104,7 @@ describe('an event source whose stream broke', () => {
   test('is told on its next stream that the agent is lost which has kept the answer of its call', async () => {
     verifies('promise.2.sse-taken')
     const { share, agent, client, header } = await sseCall()
-    await client.events.cancel()
-    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await client.leaveNoticed()
     await expectReplay(agent)
     agent.answer(header, '7', '{"kept":true}')
     await agent.expect('hold')
@@ -122,8 +118,7 @@ describe('an event source whose stream broke', () => {
   test('is told on its next stream that the child of its call has died meanwhile', async () => {
     verifies('promise.2.sse-taken')
     const { share, agent, client, header } = await sseCall()
-    await client.events.cancel()
-    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await client.leaveNoticed()
     agent.fail(header, 'CHILD_DIED', 'unknown')
     const back = await SseClient.connect(share, client.streamId)
     expect(await back.next()).toMatchObject({ id: 7, error: { data: { code: 'CHILD_DIED', executed: 'unknown' } } })
@@ -271,8 +266,7 @@ describe('a client of HTTP+SSE that has left before initialize was answered', ()
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share)
     const first = await begun(share, agent)
-    await first.client.events.cancel()
-    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await first.client.leaveNoticed()
     const second = await SseClient.connect(share)
     await second.initialize()
     expect((await agent.expect('close')).header.ch).toBe(first.ch)
@@ -299,8 +293,7 @@ describe('a client of HTTP+SSE that has left before initialize was answered', ()
     const agent = await ScriptedAgent.connect(share)
     const first = await begun(share, agent)
     const before = await begun(share, agent, 'before')
-    await first.client.events.cancel()
-    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await first.client.leaveNoticed()
     const behind = await begun(share, agent, 'behind')
     const back = await SseClient.connect(share, first.client.streamId)
     expect(back.streamId).toBe(first.client.streamId)

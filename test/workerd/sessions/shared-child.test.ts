@@ -1,10 +1,9 @@
 /** One child for all sessions (isolation `share`): its handshake, its log level, its subscriptions and what it says to all. */
-import { runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MAX_RPC_WAIT_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { heldTimers } from '../harness/held-timers.ts'
-import { createShare, EventReader, factsOf, resetShare, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
+import { createShare, EventReader, factsOf, resetShare, TestClient, type TestShare } from '../harness/relay.ts'
 import { expectReplay } from '../harness/left-stream.ts'
 import { bodyText, ScriptedAgent, survivorOf } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
@@ -237,8 +236,7 @@ describe('a task of a shared child', () => {
     await client.post('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","task":{"ttl":60000}}}')
     agent.answer((await agent.expect('call')).header, '1', '{"task":{"taskId":"one","status":"working","ttl":60000}}')
     expect(await client.next()).toMatchObject({ id: 1, result: { task: { taskId: 'one' } } })
-    await client.events.cancel()
-    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    await client.leaveNoticed()
     const told = agent.notify(ch, STATUS, { task: 'one' })
     const back = await SseClient.connect(share, client.streamId)
     expect((await agent.expect('resume')).header).toEqual({ type: 'resume', ch })

@@ -1,9 +1,9 @@
 /** Sessions over HTTP+SSE, where everything goes out on the session's one stream: tells the Worker that holds it what will come. */
 import { isServerRefusal } from '../../../protocol/errors.ts'
-import { failedFrame, failureOf } from '../../../protocol/failed-frame.ts'
+import { failureOf } from '../../../protocol/failed-frame.ts'
 import type { Failed } from '../../../protocol/frame.ts'
-import { encodeFrame } from '../../../protocol/frame-codec.ts'
-import { decodeReturnAddress, encodeReturnAddress } from '../../contract/return-address.ts'
+import { sessionFailureFrame } from '../../contract/failure-frame.ts'
+import { decodeReturnAddress } from '../../contract/return-address.ts'
 import type { CallOutcome, KeepOrder, SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { MAX_RPC_WAIT_MS, PROBED_MS } from '../../limits.ts'
@@ -100,8 +100,7 @@ export class SseSessions {
       }
       case 'failed': {
         // Many failures have a 2xx status, and clients do not look into the body of a POST that has succeeded.
-        const ra = encodeReturnAddress({ to: 'session', session, rawId })
-        listener?.send(encodeFrame(failedFrame({ ch: '', key, ra }, { executed: 'no', ...outcome.failure })))
+        listener?.send(sessionFailureFrame({ session, key, rawId }, { executed: 'no', ...outcome.failure }))
         return listener === undefined ? outcome : { kind: 'accepted' }
       }
       default:

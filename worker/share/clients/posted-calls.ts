@@ -3,9 +3,7 @@
  * of the session's stream make one again; those that this makes itself it has the Worker of the next stream make. In memory, within MAX_POSTED_BYTES: of what it does not keep, or has slept over, clients are told how it failed.
  */
 import type { Failure } from '../../../protocol/errors.ts'
-import { failedFrame } from '../../../protocol/failed-frame.ts'
-import { encodeFrame } from '../../../protocol/frame-codec.ts'
-import { encodeReturnAddress } from '../../contract/return-address.ts'
+import { sessionFailureFrame } from '../../contract/failure-frame.ts'
 import { itself, type RootOf } from '../../contract/trust/principals.ts'
 import type { SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { MadeBefore, StreamControl } from '../../contract/streams.ts'
@@ -99,8 +97,8 @@ export class PostedCalls {
     const call = this.#calls.get(key)
     if (call?.agent === undefined) return
     this.#remove(key)
-    const { session, rawId } = call.request
-    const frame = encodeFrame(failedFrame({ ch: '', key, ra: encodeReturnAddress({ to: 'session', session, rawId }) }, failure))
+    const { session } = call.request
+    const frame = sessionFailureFrame(call.request, failure)
     this.#streams.listener(session)?.send(frame)
     this.failed(session, key, frame)
   }

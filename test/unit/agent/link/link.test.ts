@@ -5,20 +5,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ChannelFrame } from '../../../../agent/channel/channel.ts'
 import { DIAL_MS } from '../../../../agent/limits.ts'
 import { connectOnce, type Link, type LinkEnd, type LinkOptions } from '../../../../agent/link/link.ts'
-import { CLOSE, type Hello, type Welcome } from '../../../../protocol/handshake.ts'
+import { CLOSE, type Welcome } from '../../../../protocol/handshake.ts'
 import { verifies } from '../../../requirements/verifies.ts'
+import { HELLO } from '../link-options.ts'
 import { keyOf, ScriptedRelay, type RelayLink } from '../scripted-relay.ts'
 
-const HELLO: Hello = {
-  type: 'hello',
-  agent: 'a',
-  instance: 'i',
-  join: 'primary',
-  isolation: 'session',
-  product: 'p',
-  held: [],
-  channels: [],
-}
 const RECEIPT: ChannelFrame = { type: 'receipt', ch: 'c', n: 1 }
 
 let relay: ScriptedRelay

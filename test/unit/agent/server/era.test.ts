@@ -4,8 +4,8 @@ import { JUNK_VERDICT_MS, PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../
 import { createLog } from '../../../../agent/log.ts'
 import { Mask } from '../../../../agent/mask.ts'
 import { decodeAgentFrame, encodeFrame } from '../../../../protocol/frame-codec.ts'
-import type { Hello } from '../../../../protocol/handshake.ts'
 import { FakeChild } from '../fake-child.ts'
+import { HELLO } from '../link-options.ts'
 import type { EraChoice } from '../../../../agent/config/settings.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
@@ -286,19 +286,9 @@ describe('findEra()', () => {
 })
 
 test('a hello carries the era as `legacy` or `modern`, or not at all', () => {
-  const hello: Hello = {
-    type: 'hello',
-    agent: 'a',
-    instance: 'i',
-    join: 'primary',
-    isolation: 'session',
-    product: 'p',
-    held: [],
-    channels: [],
-  }
-  for (const era of ['legacy', 'modern'] as const) expect(decodeAgentFrame(encodeFrame({ ...hello, era }))).toMatchObject({ ok: true })
-  expect(decodeAgentFrame(encodeFrame({ ...hello, era: 'modern', initializes: true }))).toMatchObject({ ok: true })
-  expect(decodeAgentFrame(encodeFrame(hello))).toMatchObject({ ok: true })
-  const odd = Buffer.from(`${JSON.stringify({ ...hello, era: 'ancient' })}\n`)
+  for (const era of ['legacy', 'modern'] as const) expect(decodeAgentFrame(encodeFrame({ ...HELLO, era }))).toMatchObject({ ok: true })
+  expect(decodeAgentFrame(encodeFrame({ ...HELLO, era: 'modern', initializes: true }))).toMatchObject({ ok: true })
+  expect(decodeAgentFrame(encodeFrame(HELLO))).toMatchObject({ ok: true })
+  const odd = Buffer.from(`${JSON.stringify({ ...HELLO, era: 'ancient' })}\n`)
   expect(decodeAgentFrame(odd)).toEqual({ ok: false, error: 'bad_field' })
 })

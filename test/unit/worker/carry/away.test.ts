@@ -3,6 +3,7 @@ import { agentNews, awayLeftMs } from '../../../../worker/carry/away.ts'
 import { LEFT_LOOK_MS, RETRY_MS, TAKEOVER_WAIT_MS } from '../../../../worker/limits.ts'
 import { STREAM_CLOSE } from '../../../../worker/contract/streams.ts'
 import { verifies } from '../../../requirements/verifies.ts'
+import { isOverAfter } from '../over-after.ts'
 import { resetError, ScriptedShare } from '../scripted-share.ts'
 
 const AWAY = { kind: 'away', isExpected: true, newsMark: 4 } as const
@@ -31,14 +32,6 @@ describe('awayLeftMs()', () => {
 })
 
 describe('agentNews()', () => {
-  /** Whether the wait is over after a time. */
-  async function isOverAfter(ms: number, wait: Promise<void>): Promise<boolean> {
-    let isOver = false
-    void wait.then(() => (isOver = true))
-    await vi.advanceTimersByTimeAsync(ms)
-    return isOver
-  }
-
   test('waits by a socket, with which the Share may sleep, until that closes with the news', async () => {
     verifies('promise.6.no-rpc-for-ever')
     const share = new ScriptedShare()

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { AgentNews, type AwaitsNews } from '../../../../../worker/share/agents/agent-news.ts'
+import { isOverAfter } from '../../over-after.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => {
@@ -65,14 +66,6 @@ describe('AgentNews', () => {
 })
 
 describe('AgentNews.next()', () => {
-  /** Whether the wait is over after a time. */
-  async function isOverAfter(ms: number, wait: Promise<void>): Promise<boolean> {
-    let isOver = false
-    void wait.then(() => (isOver = true))
-    await vi.advanceTimersByTimeAsync(ms)
-    return isOver
-  }
-
   test('is over with the next news, and not with what was told before', async () => {
     const news = new AgentNews()
     news.tell()
